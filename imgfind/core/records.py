@@ -1,0 +1,116 @@
+"""The plain data that travels between the stages; no behaviour beyond what the data itself defines.
+
+Paths are ``str`` as :func:`os.fsdecode` gives them (surrogates stand for bytes that are not UTF-8). Immutable, so safe
+on every thread.
+"""
+
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+RootId = NewType("RootId", int)
+PhotoId = NewType("PhotoId", int)
+ContentId = NewType("ContentId", int)
+ModelId = NewType("ModelId", int)
+VectorId = NewType("VectorId", int)
+
+FloatArray = NDArray[np.float32]
+"""Unit rows ``[n, dim]`` or one unit vector ``[dim]``."""
+IdArray = NDArray[np.int64]
+"""Vector ids ``[n]``, ascending unless said otherwise."""
+PixelArray = NDArray[np.uint8]
+"""sRGB pixels ``[height, width, 3]`` or a batch ``[n, height, width, 3]``, 0-255."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file the scan came across. ``inode`` is 0 where the file system has none to offer."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the camera wrote into the photo.
+
+    ``taken_at`` is ISO 8601 local time, with the offset where the camera recorded one; ``latitude`` and ``longitude``
+    are WGS 84 degrees, north and east positive.
+    """
+
+    taken_at: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PerceptualHash:
+    """256 bits of how a picture looks, and how much they can be trusted (``quality`` 0-100, 0 = flat)."""
+
+    bits: bytes
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How an encoder wants its pictures: open_clip's ``preprocess_cfg`` as plain data.
+
+    ``resize_mode`` is ``shortest`` (then centre crop), ``longest`` (then pad with ``fill_color``) or ``squash``.
+    ``mean`` and ``std`` are per channel, for pixels scaled to 0-1.
+    """
+
+    width_px: int
+    height_px: int
+    interpolation: str
+    resize_mode: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    fill_color: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """A file that could not be read, and why; ``transient`` ones are tried again on every run."""
+
+    path: str
+    reason: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A photo that answers a query. ``score`` is the cosine between query and photo, -1 to 1, higher is better."""
+
+    path: str
+    score: float
+    photo_id: PhotoId
+    content_id: ContentId
+    width_px: int
+    height_px: int
+    taken_at: str | None = None
+    offline: bool = False
+
+
+class Encoder(Protocol):
+    """Turns pictures and words into unit vectors of one space."""
+
+    @property
+    def dim(self) -> int:
+        """Return the length of the vectors."""
+
+    @property
+    def device(self) -> str:
+        """Name the device it runs on: ``cpu``, ``cuda``, ``mps``, ``xpu``."""
+
+    def encode_images(self, batch: PixelArray) -> FloatArray:
+        """Encode uint8 sRGB pixels ``[n, height, width, 3]`` already fitted to the model's size."""
+
+    def encode_texts(self, texts: list[str]) -> FloatArray:
+        """Encode texts, one unit row each."""
