@@ -1,0 +1,344 @@
+"""The catalogue opened: settings, roots, models, contents, photos, problems and vectors.
+
+A :class:`Store` belongs to the thread that opened it.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imgfind.core import paths
+from imgfind.core.database import IDS_PER_STATEMENT, Database
+from imgfind.core.errors import LibraryError
+from imgfind.core.records import (
+    ContentId,
+    Facts,
+    FileProblem,
+    FloatArray,
+    FoundFile,
+    Hit,
+    IdArray,
+    ModelId,
+    PhotoId,
+    RootId,
+)
+from imgfind.core.store import schema
+from imgfind.core.store.opening import CATALOGUE_FILE, checked_version, migrate
+from imgfind.core.store.rows import IndexedPhoto, Model, PhotoDetails, Root
+
+
+class Store:
+    """The catalogue of one library."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        """Take an opened catalogue; use :meth:`open` or :meth:`create`."""
+        self.folder = folder
+        self.database = database
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Tell whether there is a catalogue in ``folder``; raises like :meth:`open` where it is none of ours."""
+        return checked_version(folder) > 0
+
+    @classmethod
+    def open(cls, folder: Path, *, readonly: bool) -> "Store":
+        """Open the catalogue in ``folder``. Raises :class:`LibraryError` where there is none, or none we can read."""
+        version = checked_version(folder)
+        if version == 0:
+            raise LibraryError(f"There is no imgfind library in {folder}; make one with: imgfind index FOLDER")
+        if readonly and version < schema.SCHEMA_VERSION:
+            raise LibraryError(
+                f"The library in {folder} is from an older imgfind; run 'imgfind index' once to update it."
+            )
+        store = cls(folder, Database(folder / CATALOGUE_FILE, readonly=readonly))
+        if not readonly:
+            migrate(store.database, version)
+        return store
+
+    @classmethod
+    def create(cls, folder: Path) -> "Store":
+        """Open the catalogue in the existing ``folder``, making or updating it."""
+        version = checked_version(folder)
+        store = cls(folder, Database(folder / CATALOGUE_FILE))
+        migrate(store.database, version)
+        return store
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self.database.close()
+
+    # Settings
+
+    def setting(self, name: str) -> str | None:
+        """Return a setting of the library."""
+        value: str | None = self.database.value("SELECT value FROM settings WHERE name = ?", (name,))
+        return value
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keep a setting of the library."""
+        self.database.execute(
+            "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+        )
+
+    def excludes(self) -> list[str]:
+        """Return the patterns of files and folders to leave out."""
+        return [pattern for (pattern,) in self.database.rows("SELECT pattern FROM excludes ORDER BY pattern")]
+
+    def add_excludes(self, patterns: Sequence[str]) -> None:
+        """Keep more patterns of files and folders to leave out."""
+        self.database.execute_many("INSERT OR IGNORE INTO excludes VALUES (?)", ((pattern,) for pattern in patterns))
+
+    # Roots
+
+    def roots(self) -> list[Root]:
+        """Return the folders the user added, by path."""
+        rows = self.database.rows(
+            """SELECT root_id, path, state, added_at,
+                   (SELECT count(*) FROM photos AS p WHERE p.root_id = r.root_id),
+                   (SELECT count(*) FROM photos AS p WHERE p.root_id = r.root_id AND p.offline = 1)
+               FROM roots AS r ORDER BY path"""
+        )
+        return [Root(RootId(row[0]), os.fsdecode(row[1]), *row[2:]) for row in rows]
+
+    def add_root(self, folder: str, *, volume: str | None) -> RootId:
+        """Add a folder; roots below it become part of it."""
+        database = self.database
+        with database.transaction():
+            root_id = database.value(
+                "INSERT INTO roots (path, volume) VALUES (?, ?) RETURNING root_id", (os.fsencode(folder), volume)
+            )
+            low, high = paths.subtree_bounds(folder)
+            for table in ("photos", "problems"):
+                database.execute(
+                    f"UPDATE {table} SET root_id = ? WHERE root_id IN"
+                    " (SELECT root_id FROM roots WHERE path >= ? AND path < ?)",
+                    (root_id, low, high),
+                )
+            database.execute("DELETE FROM roots WHERE path >= ? AND path < ?", (low, high))
+        return RootId(root_id)
+
+    # Models
+
+    def add_model(self, name: str, *, fingerprint: str, encoder_version: int, dim: int) -> ModelId:
+        """Return the id of an encoder, noting it where it is new."""
+        database = self.database
+        key = (name, fingerprint, encoder_version)
+        database.execute(
+            "INSERT INTO models (name, fingerprint, encoder_version, dim) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (*key, dim),
+        )
+        return ModelId(
+            database.value(
+                "SELECT model_id FROM models WHERE name = ? AND fingerprint = ? AND encoder_version = ?", key
+            )
+        )
+
+    def model(self, setting: str) -> Model | None:
+        """Return the model that ``setting`` (``active_model`` or ``target_model``) points to."""
+        row = self.database.one(
+            """SELECT model_id, name, fingerprint, dim FROM models
+               WHERE model_id = (SELECT CAST(value AS INTEGER) FROM settings WHERE name = ?)""",
+            (setting,),
+        )
+        return Model(ModelId(row[0]), *row[1:]) if row else None
+
+    def lacks_vectors(self, model_id: ModelId) -> bool:
+        """Tell whether a photo that can be reached and read still waits for its vector of this model."""
+        return bool(
+            self.database.value(
+                """SELECT EXISTS (SELECT 1 FROM photos AS p WHERE p.offline = 0
+                   AND NOT EXISTS (SELECT 1 FROM vectors AS v WHERE v.content_id = p.content_id AND v.model_id = ?)
+                   AND NOT EXISTS (SELECT 1 FROM problems AS b WHERE b.path = p.path))""",
+                (model_id,),
+            )
+        )
+
+    # Photos
+
+    def save_batch(
+        self,
+        model_id: ModelId,
+        photos: Sequence[IndexedPhoto],
+        problems: Sequence[tuple[RootId, FoundFile, FileProblem]],
+        *,
+        decode_version: int,
+    ) -> None:
+        """Store one batch of results; all of it or nothing."""
+        with self.database.transaction():
+            replaced: set[int] = set()
+            for photo in photos:
+                content_id = self._save_content(photo)
+                if photo.vector is not None:
+                    self.database.execute(
+                        "INSERT INTO vectors (model_id, content_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                        (model_id, content_id, photo.vector.astype(np.float16).tobytes()),
+                    )
+                replaced |= self._save_photo(photo, content_id)
+            for root_id, file, problem in problems:
+                replaced |= self._save_problem(root_id, file, problem, decode_version)
+            self._mark_vanished(replaced)
+
+    def _save_content(self, photo: IndexedPhoto) -> ContentId:
+        content = photo.content
+        if content is None:
+            known = self.database.value("SELECT content_id FROM contents WHERE hash = ?", (photo.content_hash,))
+            assert known is not None, "only contents known already come without their facts"
+            self.database.execute("UPDATE contents SET vanished_at = NULL WHERE content_id = ?", (known,))
+            return ContentId(known)
+        facts = content.facts
+        columns = {
+            "hash": photo.content_hash,
+            "size_bytes": photo.size_bytes,
+            "width_px": content.width_px,
+            "height_px": content.height_px,
+            "format": content.format,
+            "taken_at": facts.taken_at,
+            "camera": facts.camera,
+            "lens": facts.lens,
+            "latitude": facts.latitude,
+            "longitude": facts.longitude,
+            "decode_version": content.decode_version,
+            "phash": content.phash.bits,
+            "phash_quality": content.phash.quality,
+            "phash_version": content.phash_version,
+            "vanished_at": None,
+        }
+        updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "hash")
+        return ContentId(
+            self.database.value(
+                f"INSERT INTO contents ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+                f" ON CONFLICT (hash) DO UPDATE SET {updates} RETURNING content_id",
+                tuple(columns.values()),
+            )
+        )
+
+    def _save_photo(self, photo: IndexedPhoto, content_id: ContentId) -> set[int]:
+        """Store the path; return the content it showed before, if another."""
+        file, path = photo.file, os.fsencode(photo.file.path)
+        before = self.database.value("SELECT content_id FROM photos WHERE path = ?", (path,))
+        self.database.execute(
+            """INSERT INTO photos (root_id, path, size_bytes, mtime_ns, device, inode, content_id)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET root_id = excluded.root_id,
+                size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, device = excluded.device,
+                inode = excluded.inode, content_id = excluded.content_id, offline = 0""",
+            (photo.root_id, path, file.size_bytes, file.mtime_ns, str(file.device), str(file.inode), content_id),
+        )
+        self.database.execute("DELETE FROM problems WHERE path = ?", (path,))
+        return {before} if before is not None and before != content_id else set()
+
+    def _save_problem(self, root_id: RootId, file: FoundFile, problem: FileProblem, decode_version: int) -> set[int]:
+        """Store the problem; a photo whose file is now unreadable for good goes. Return the content it showed."""
+        path = os.fsencode(file.path)
+        self.database.execute(
+            "INSERT OR REPLACE INTO problems (path, root_id, size_bytes, mtime_ns, reason, transient, decode_version)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (path, root_id, file.size_bytes, file.mtime_ns, problem.reason, int(problem.transient), decode_version),
+        )
+        if problem.transient:
+            return set()
+        before = self.database.rows("DELETE FROM photos WHERE path = ? RETURNING content_id", (path,))
+        return {content_id for (content_id,) in before}
+
+    def _mark_vanished(self, content_ids: set[int]) -> None:
+        self.database.execute_many(
+            f"""UPDATE contents SET vanished_at = {schema.NOW} WHERE content_id = ?
+                AND NOT EXISTS (SELECT 1 FROM photos AS p WHERE p.content_id = contents.content_id)""",
+            ((content_id,) for content_id in content_ids),
+        )
+
+    def hits(self, model_id: ModelId, scores: dict[int, float]) -> list[Hit]:
+        """Return the photos that show the contents of the given vectors, with their scores, in no order."""
+        hits: list[Hit] = []
+        vector_ids = list(scores)
+        for start in range(0, len(vector_ids), IDS_PER_STATEMENT):
+            part = vector_ids[start : start + IDS_PER_STATEMENT]
+            rows = self.database.rows(
+                f"""SELECT v.vector_id, p.path, p.photo_id, c.content_id, c.width_px, c.height_px, c.taken_at, p.offline
+                    FROM vectors AS v JOIN contents AS c USING (content_id) JOIN photos AS p USING (content_id)
+                    WHERE v.model_id = ? AND v.vector_id IN ({",".join("?" * len(part))})""",
+                (model_id, *part),
+            )
+            hits.extend(
+                Hit(
+                    os.fsdecode(path),
+                    scores[vector],
+                    PhotoId(photo),
+                    ContentId(content),
+                    width,
+                    height,
+                    taken,
+                    bool(off),
+                )
+                for vector, path, photo, content, width, height, taken, off in rows
+            )
+        return hits
+
+    def vector_ids_below(self, model_id: ModelId, folder: str) -> IdArray:
+        """Return the vectors of all photos below ``folder``, ascending."""
+        low, high = paths.subtree_bounds(folder)
+        rows = self.database.rows(
+            """SELECT DISTINCT v.vector_id FROM photos AS p JOIN vectors AS v USING (content_id)
+               WHERE v.model_id = ? AND p.path >= ? AND p.path < ? ORDER BY v.vector_id""",
+            (model_id, low, high),
+        )
+        return np.array([vector_id for (vector_id,) in rows], dtype=np.int64)
+
+    def vector_of_hash(self, model_id: ModelId, content_hash: bytes) -> FloatArray | None:
+        """Return the vector of a content, if there is one."""
+        blob = self.database.value(
+            "SELECT vector FROM vectors JOIN contents USING (content_id) WHERE model_id = ? AND hash = ?",
+            (model_id, content_hash),
+        )
+        return None if blob is None else np.frombuffer(blob, dtype=np.float16).astype(np.float32)
+
+    def photo(self, path: str) -> PhotoDetails | None:
+        """Return what is known of the photo at ``path``."""
+        row = self.database.one(
+            """SELECT p.path, r.path, p.size_bytes, p.mtime_ns, p.offline, c.hash, c.width_px, c.height_px, c.format,
+                   c.taken_at, c.camera, c.lens, c.latitude, c.longitude, c.phash_quality, c.content_id
+               FROM photos AS p JOIN contents AS c USING (content_id) JOIN roots AS r USING (root_id)
+               WHERE p.path = ?""",
+            (os.fsencode(path),),
+        )
+        if row is None:
+            return None
+        copies = self.database.rows(
+            "SELECT path FROM photos WHERE content_id = ? AND path <> ? ORDER BY path", (row[15], row[0])
+        )
+        return PhotoDetails(
+            path=os.fsdecode(row[0]),
+            root=os.fsdecode(row[1]),
+            size_bytes=row[2],
+            mtime_ns=row[3],
+            offline=bool(row[4]),
+            content_hash=row[5],
+            width_px=row[6],
+            height_px=row[7],
+            format=row[8],
+            facts=Facts(*row[9:14]),
+            phash_quality=row[14],
+            copies=tuple(os.fsdecode(copy) for (copy,) in copies),
+        )
+
+    def problem(self, path: str) -> FileProblem | None:
+        """Return the problem of the file at ``path``, if it has one."""
+        row = self.database.one("SELECT reason, transient FROM problems WHERE path = ?", (os.fsencode(path),))
+        return FileProblem(path, row[0], bool(row[1])) if row else None
+
+    def problems(self) -> list[FileProblem]:
+        """Return all files that could not be read, by path."""
+        rows = self.database.rows("SELECT path, reason, transient FROM problems ORDER BY path")
+        return [FileProblem(os.fsdecode(path), reason, bool(transient)) for path, reason, transient in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Count photos, the offline ones among them, distinct contents on show, problems and roots."""
+        statements = {
+            "photos": "SELECT count(*) FROM photos",
+            "offline": "SELECT count(*) FROM photos WHERE offline = 1",
+            "contents": "SELECT count(*) FROM contents WHERE vanished_at IS NULL",
+            "problems": "SELECT count(*) FROM problems",
+            "roots": "SELECT count(*) FROM roots",
+        }
+        return {name: self.database.value(statement) for name, statement in statements.items()}

@@ -1,0 +1,69 @@
+"""The plain data the catalogue takes in and gives out."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from imgfind.core.records import Facts, FloatArray, FoundFile, ModelId, PerceptualHash, RootId
+
+
+class Root(NamedTuple):
+    """A folder the user added; ``state`` is ``online``, ``missing`` or ``vanished`` (lost too much at once)."""
+
+    root_id: RootId
+    path: str
+    state: str
+    added_at: str
+    photos: int
+    offline: int
+
+
+class Model(NamedTuple):
+    """An encoder the library holds vectors of."""
+
+    model_id: ModelId
+    name: str
+    fingerprint: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """What decoding told about bytes not known before; ``width_px`` and ``height_px`` are upright."""
+
+    width_px: int
+    height_px: int
+    format: str
+    facts: Facts
+    phash: PerceptualHash
+    phash_version: int
+    decode_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPhoto:
+    """A photo ready to be stored; ``content`` and ``vector`` are None where its bytes are known already."""
+
+    root_id: RootId
+    file: FoundFile
+    content_hash: bytes
+    size_bytes: int
+    content: NewContent | None
+    vector: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDetails:
+    """All the catalogue knows of one photo; ``copies`` are the other paths with the same bytes."""
+
+    path: str
+    root: str
+    size_bytes: int
+    mtime_ns: int
+    offline: bool
+    content_hash: bytes
+    width_px: int
+    height_px: int
+    format: str
+    facts: Facts
+    phash_quality: int
+    copies: tuple[str, ...]

@@ -1,0 +1,117 @@
+"""The tables of the catalogue, as numbered migrations that only go forward; pure text.
+
+Rules that keep a catalogue readable for ever: a released migration never changes; the next one is appended; each runs
+in one transaction together with its version number.
+"""
+
+APPLICATION_ID = 0x494D4746
+"""``IMGF``: tells a catalogue from any other SQLite file (``PRAGMA application_id``)."""
+
+NOW = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
+"""SQL for this moment in UTC, the form of every time the catalogue itself notes."""
+
+_SCHEMA_1 = f"""
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A folder the user added. `volume` names the file system it was on, so that a drive can be recognised again under
+-- another mount point. `state`: online, missing (could not be listed), vanished (lost too many photos at once).
+CREATE TABLE roots (
+    root_id  INTEGER PRIMARY KEY AUTOINCREMENT,
+    path     BLOB NOT NULL UNIQUE,
+    volume   TEXT,
+    state    TEXT NOT NULL DEFAULT 'online' CHECK (state IN ('online', 'missing', 'vanished')),
+    added_at TEXT NOT NULL DEFAULT ({NOW})
+) STRICT;
+
+CREATE TABLE excludes (
+    pattern TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+-- An encoder that made vectors. The fingerprint covers weights, configuration and tokenizer: vectors of two
+-- fingerprints must never be compared. `encoder_version` covers our own pixel path.
+CREATE TABLE models (
+    model_id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    name            TEXT NOT NULL,
+    fingerprint     TEXT NOT NULL,
+    encoder_version INTEGER NOT NULL,
+    dim             INTEGER NOT NULL CHECK (dim > 0),
+    added_at        TEXT NOT NULL DEFAULT ({NOW}),
+    UNIQUE (name, fingerprint, encoder_version)
+) STRICT;
+
+-- Distinct bytes. A content outlives its photos for a while (`vanished_at`), so that a photo that comes back needs no
+-- encoding. Width and height are of the upright picture.
+CREATE TABLE contents (
+    content_id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash           BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    size_bytes     INTEGER NOT NULL,
+    width_px       INTEGER NOT NULL,
+    height_px      INTEGER NOT NULL,
+    format         TEXT NOT NULL,
+    taken_at       TEXT,
+    camera         TEXT,
+    lens           TEXT,
+    latitude       REAL,
+    longitude      REAL,
+    decode_version INTEGER NOT NULL,
+    phash          BLOB NOT NULL CHECK (length(phash) = 32),
+    phash_quality  INTEGER NOT NULL,
+    phash_version  INTEGER NOT NULL,
+    vanished_at    TEXT
+) STRICT;
+
+-- A path we know. (size_bytes, mtime_ns) is its freshness; `inode` 0 means unknown. `offline`: not there at the last
+-- look, for a reason that is not deletion.
+CREATE TABLE photos (
+    photo_id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    root_id    INTEGER NOT NULL REFERENCES roots,
+    path       BLOB NOT NULL UNIQUE,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns   INTEGER NOT NULL,
+    device     TEXT NOT NULL,
+    inode      TEXT NOT NULL,
+    content_id INTEGER NOT NULL REFERENCES contents,
+    offline    INTEGER NOT NULL DEFAULT 0 CHECK (offline IN (0, 1)),
+    added_at   TEXT NOT NULL DEFAULT ({NOW})
+) STRICT;
+CREATE INDEX photos_by_root ON photos (root_id, device, offline);
+CREATE INDEX photos_by_content ON photos (content_id);
+
+-- A file that could not be read. Permanent ones are tried again when the file or `decode_version` changes, transient
+-- ones (permissions, disk errors) on every run.
+CREATE TABLE problems (
+    path           BLOB PRIMARY KEY,
+    root_id        INTEGER NOT NULL REFERENCES roots,
+    size_bytes     INTEGER NOT NULL,
+    mtime_ns       INTEGER NOT NULL,
+    reason         TEXT NOT NULL,
+    transient      INTEGER NOT NULL CHECK (transient IN (0, 1)),
+    decode_version INTEGER NOT NULL,
+    found_at       TEXT NOT NULL DEFAULT ({NOW})
+) STRICT, WITHOUT ROWID;
+CREATE INDEX problems_by_root ON problems (root_id);
+
+-- content x model; `vector_id` is the label in the search graph and never used again. Unit rows of float16.
+CREATE TABLE vectors (
+    vector_id  INTEGER PRIMARY KEY AUTOINCREMENT,
+    model_id   INTEGER NOT NULL REFERENCES models,
+    content_id INTEGER NOT NULL REFERENCES contents,
+    vector     BLOB NOT NULL,
+    UNIQUE (content_id, model_id)
+) STRICT;
+CREATE INDEX vectors_by_model ON vectors (model_id, vector_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1,)
+"""``MIGRATIONS[n]`` leads from schema ``n`` to schema ``n + 1``."""
+
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def statements(migration: str) -> list[str]:
+    """Split a migration into its statements; comments end at the line, no literal holds a semicolon."""
+    code = "\n".join(line.split("--")[0] for line in migration.splitlines())
+    return [statement.strip() for statement in code.split(";") if statement.strip()]
