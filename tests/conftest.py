@@ -1,11 +1,24 @@
 """Fixtures shared by all tests."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep every test away from the user's own library, configuration and models."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
+        monkeypatch.setenv(name, str(home))
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "IMGFIND_LIBRARY", "HF_HOME", "HF_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    return home
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +36,34 @@ def skimage_photos() -> Path:
     import skimage
 
     return Path(skimage.__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def random_vit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model folder with a ViT-B-32-256 of seeded random weights (float16, 300 MB), made once for all workers.
+
+    pytest-xdist, "Making session-scoped fixtures execute only once".
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "random-vit"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "open_clip_config.json").exists():
+            _write_random_vit(folder)
+    return folder
+
+
+def _write_random_vit(folder: Path) -> None:
+    from imgfind.core import encode
+
+    encode._import_open_clip()
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    model_cfg = open_clip.get_model_config("ViT-B-32-256")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        weights = open_clip.CLIP(**model_cfg).half().state_dict()
+    folder.mkdir(exist_ok=True)
+    save_file(weights, folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": model_cfg, "preprocess_cfg": {}}), "utf-8")

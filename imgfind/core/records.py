@@ -5,6 +5,7 @@ on every thread.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NewType, Protocol
 
 import numpy as np
@@ -73,6 +74,23 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     fill_color: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """An encoder as it lies on disk: an open_clip configuration, its weights, and what the configuration says.
+
+    ``name`` finds it again (``starter``, ``ViT-B-32-256/datacomp_s34b_b86k``, ``hf-hub:org/repo`` or an absolute
+    folder). ``merges`` is the model's own byte-pair merges file; None means CLIP's standard one.
+    """
+
+    name: str
+    config: Path
+    weights: Path
+    merges: Path | None
+    dim: int
+    context_length: int
+    preprocess: Preprocess
 
 
 @dataclass(frozen=True, slots=True)
