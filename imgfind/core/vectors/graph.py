@@ -1,0 +1,135 @@
+"""The HNSW graph in memory: the one place that knows hnswlib.
+
+hnswlib does not check the dimension of what it loads, forgets ``ef``, answers with an error where it reaches fewer
+nodes than asked for, and must not be searched while it is added to; what is built here is never the graph being
+searched. A :class:`Graph` may be used by one thread at a time.
+"""
+
+import contextlib
+import errno
+import functools
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgfind.core.config import usable_cores
+from imgfind.core.job import Job, Progress
+from imgfind.core.records import FloatArray, IdArray
+from imgfind.core.vectors.ranking import Best
+from imgfind.core.vectors.source import VectorSource
+
+log = logging.getLogger(__name__)
+
+M = 32
+EF_CONSTRUCTION = 200
+EF = 100
+EF_PER_HIT = 2
+_WIDE = 20
+_BUILD_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An hnswlib index of ``count`` vectors, labelled with their ids, up to ``highest_id``."""
+
+    index: Any
+    count: int
+    highest_id: int
+
+    @classmethod
+    def load(cls, file: Path, dim: int, count: int, highest_id: int) -> Self | None:
+        """Load a graph known to be whole and of that many vectors; None where hnswlib is missing or refuses it."""
+        hnswlib = load_hnswlib()
+        if hnswlib is None:
+            return None
+        index = hnswlib.Index(space="ip", dim=dim)
+        try:
+            index.load_index(os.fsencode(file))
+        except RuntimeError as error:
+            log.info("the search index %s cannot be loaded (%s)", file, error)
+            return None
+        return cls(index, count, highest_id)
+
+    @classmethod
+    def empty(cls, dim: int, capacity: int) -> Self | None:
+        """Make a graph with no vectors yet; None where hnswlib is missing."""
+        hnswlib = load_hnswlib()
+        if hnswlib is None:
+            return None
+        index = hnswlib.Index(space="ip", dim=dim)
+        index.init_index(max_elements=capacity, M=M, ef_construction=EF_CONSTRUCTION)
+        return cls(index, 0, 0)
+
+    def grown(self, source: VectorSource, expected: int, job: Job) -> "Graph":
+        """Add the vectors above ``highest_id`` and return the graph, which takes over the index of this one.
+
+        ``expected`` is how many it should hold at the end. Raises :class:`Cancelled`; then neither may be used.
+        """
+        done, highest_id = self.count, self.highest_id
+        for ids, rows in source.read(self.highest_id):
+            if done + len(ids) > self.index.get_max_elements():
+                self.index.resize_index(max(expected, done + len(ids)))
+            for start in range(0, len(ids), _BUILD_CHUNK):
+                part = slice(start, start + _BUILD_CHUNK)
+                job.report(Progress("building the search index", done, max(expected, done)))
+                self.index.add_items(rows[part].astype(np.float32), ids[part], num_threads=usable_cores())
+                done += len(ids[part])
+            highest_id = int(ids[-1])
+        return Graph(self.index, done, highest_id)
+
+    def search(self, best: Best) -> bool:
+        """Offer the nearest vectors to ``best``; False where the graph is not the way to find that many."""
+        if best.k * _WIDE > self.count:
+            return False
+        candidates = min(max(EF, EF_PER_HIT * best.k), self.count)
+        self.index.set_ef(candidates)
+        try:
+            labels, _ = self.index.knn_query(best.query, k=candidates)
+        except RuntimeError:  # its way of saying that it reached fewer nodes than that
+            return False
+        best.offer(labels[0].astype(np.int64), self.rows(labels[0]))
+        return True
+
+    def ids(self) -> IdArray:
+        """Return the ids it holds, ascending."""
+        return np.sort(np.asarray(self.index.get_ids_list(), np.int64))
+
+    def rows(self, ids: NDArray[np.integer]) -> FloatArray:
+        """Return the vectors of ids it holds, as they were added."""
+        # hnswlib < 0.8 and chroma-hnswlib give lists.
+        return np.asarray(self.index.get_items(ids), np.float32)
+
+    def save(self, file: Path) -> None:
+        """Write the index to ``file``. Raises OSError."""
+        self.index.save_index(os.fsencode(file))
+        # hnswlib does not look whether its writes succeed.
+        if not file.exists() or file.stat().st_size != self.index.index_file_size():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@functools.cache
+def load_hnswlib() -> ModuleType | None:
+    """Import hnswlib; None, said once in the log, where it is missing (it is source only, and needs a compiler)."""
+    try:
+        import hnswlib  # noqa: PLC0415 (may be missing; small libraries never need it)
+    except ImportError as error:
+        log.info("searching without a graph: %s", error)
+        return None
+    module: ModuleType = hnswlib
+    return module
+
+
+def package_and_version() -> tuple[str, str]:
+    """Return which of the two packages that are imported as hnswlib is installed; their file formats differ."""
+    import importlib.metadata as installed  # noqa: PLC0415 (30 ms that only libraries with a graph should pay)
+
+    for name in ("hnswlib", "chroma-hnswlib"):
+        with contextlib.suppress(installed.PackageNotFoundError):
+            return name, installed.version(name)
+    return "unknown", "unknown"

@@ -1,0 +1,150 @@
+"""Decides what is searched, and brings the graph up to date.
+
+Searched are one or two of: *the graph* (ids up to the highest it holds), *held rows* (a float32 matrix of the ids above
+the graph, or of all where there is no graph) and *a stream* (rows read from the source chunk by chunk, where they are
+too many to hold). Graph and full matrix are never in memory together. Every score is computed again in double precision
+from the stored rows, so the same vector gets the same score, bit for bit, whichever way it was found.
+
+A :class:`VectorIndex` may be searched from any thread that its source may be read from; one lock lets one search in at
+a time. :meth:`VectorIndex.refresh` belongs to the indexer (one per library) and blocks no search.
+"""
+
+import logging
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from imgfind.core.job import Job
+from imgfind.core.records import FloatArray, IdArray
+from imgfind.core.vectors.graph import Graph
+from imgfind.core.vectors.graph_file import GraphFile
+from imgfind.core.vectors.ranking import Best
+from imgfind.core.vectors.source import VectorSource
+
+log = logging.getLogger(__name__)
+
+EXACT_BELOW = 50_000
+_TAIL_SHARE = 16
+_LOOKUP_COST = 4
+
+
+class VectorIndex:
+    """Nearest-neighbour search over the vectors of one model."""
+
+    def __init__(self, file: Path, dim: int, source: VectorSource, *, exact_below: int = EXACT_BELOW) -> None:
+        """Take the place of the graph file (which need not exist) and the vectors; reads nothing yet."""
+        self._file = GraphFile(file, dim)
+        self._dim = dim
+        self._source = source
+        self._exact_below = exact_below
+        self._lock = Lock()
+        self._revision: object = None
+        self._stamp: object = None
+        self._graph: Graph | None = None
+        self._total = 0
+        self._holds_rows = False
+        self._ids: IdArray = np.empty(0, np.int64)
+        self._rows: FloatArray = np.empty((0, dim), np.float32)
+
+    def nearest(self, query: FloatArray, k: int, allowed: IdArray | None = None) -> tuple[IdArray, FloatArray]:
+        """Return ids and scores of the ``k`` vectors nearest to the unit vector ``query``, best first.
+
+        Scores are cosines (float32), equal ones in the order of their ids. Fewer come back where fewer exist. With
+        ``allowed`` (ascending ids) only those are searched, always exactly. Among many thousands a true neighbour may
+        be missed now and then (see ``EF``). Ids removed from the source are left out from its next revision on.
+        """
+        best = Best(np.ascontiguousarray(query, np.float32), k)
+        with self._lock:
+            self._catch_up()
+            if allowed is None:
+                self._search_all(best)
+            else:
+                self._search_allowed(best, allowed)
+        return best.ids, best.scores
+
+    def refresh(self, job: Job) -> None:
+        """Bring the graph file up to date with the source; what the indexer calls once at the end of a run.
+
+        Writes nothing while the vectors are few or hardly more than the file holds; adds to a file that agrees with the
+        source, else builds a new one beside it. Raises :class:`Cancelled` (the old file stays) and
+        :class:`LibraryError` where the file cannot be written. Searches go on meanwhile.
+        """
+        self._file.remove_leftovers()
+        total = self._source.count()
+        if total < self._exact_below:
+            self._file.remove()
+            return
+        manifest = self._file.agreeing_manifest(self._source)
+        if manifest is not None and total - manifest.count <= self._exact_below // _TAIL_SHARE:
+            return
+        graph = None
+        if manifest is not None and self._file.is_intact(manifest):
+            graph = self._file.load(manifest)
+        if graph is None:
+            graph = Graph.empty(self._dim, total)
+        if graph is not None:
+            self._file.save(graph.grown(self._source, total, job))
+
+    def _catch_up(self) -> None:
+        """Take notice of a new graph file and of vectors that came or went."""
+        revision, stamp = self._source.revision(), self._file.stamp()
+        if stamp != self._stamp:
+            self._forget()
+            self._graph = self._file.load_agreeing(self._source, stamp)
+            self._stamp = stamp
+        elif revision == self._revision:
+            return
+        self._total = self._source.count()
+        if self._graph is not None and self._source.checkpoint(self._graph.highest_id) != self._graph.count:
+            log.info("vectors were removed: searching without the graph until the next index run")
+            self._forget()
+        newer = self._total - (self._graph.count if self._graph is not None else 0)
+        self._holds_rows = newer < self._exact_below
+        if self._holds_rows:
+            self._hold(newer)
+        else:
+            self._drop_rows()
+        # Taken before the counts: what changes in between is noticed by the next search.
+        self._revision = revision
+
+    def _forget(self) -> None:
+        self._graph = None
+        self._drop_rows()
+
+    def _drop_rows(self) -> None:
+        self._ids, self._rows = np.empty(0, np.int64), np.empty((0, self._dim), np.float32)
+
+    @property
+    def _floor(self) -> int:
+        """The highest id the graph answers for."""
+        return self._graph.highest_id if self._graph is not None else 0
+
+    def _hold(self, count: int) -> None:
+        """Hold the ``count`` rows above the graph; only what is new is read, all where some were removed."""
+        self._append(int(self._ids[-1]) if len(self._ids) else self._floor)
+        if len(self._ids) != count:
+            self._drop_rows()
+            self._append(self._floor)
+
+    def _append(self, after: int) -> None:
+        chunks = list(self._source.read(after))
+        if chunks:
+            self._ids = np.concatenate([self._ids, *(ids for ids, _ in chunks)])
+            self._rows = np.concatenate([self._rows, *(rows for _, rows in chunks)], dtype=np.float32)
+
+    def _search_all(self, best: Best) -> None:
+        if self._graph is not None and not self._graph.search(best):
+            best.offer_chunks(self._source.read())
+        elif self._holds_rows:
+            best.offer(self._ids, self._rows)
+        else:
+            best.offer_chunks(self._source.read(self._floor))
+
+    def _search_allowed(self, best: Best, allowed: IdArray) -> None:
+        if self._graph is None and self._holds_rows:
+            best.offer(self._ids, self._rows, allowed)
+        elif len(allowed) * _LOOKUP_COST < self._total:
+            best.offer_chunks(self._source.read_ids(allowed))
+        else:
+            best.offer_chunks(self._source.read(), allowed)
