@@ -1,0 +1,271 @@
+"""The library: opens the stores and offers every operation over them; a thin face without logic of its own.
+
+A :class:`Library` belongs to the thread that made it; open another one, it is cheap, for another thread. Reading never
+creates or changes anything; only :meth:`Library.index` writes.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import filelock
+
+from imgfind.core import config, decode, encode, indexing, models, query
+from imgfind.core.errors import LibraryError, ModelError, UsageError
+from imgfind.core.indexing import Indexer, IndexOptions, IndexSummary
+from imgfind.core.job import Job
+from imgfind.core.records import Encoder, FileProblem, Hit, ModelFiles
+from imgfind.core.scan import check_folder
+from imgfind.core.searching import Searcher
+from imgfind.core.store import Model, ModelVectors, PhotoDetails, Root, Store
+from imgfind.core.thumbs import Previews
+from imgfind.core.vectors import VectorIndex
+
+LOCK_FILE = "indexer.lock"
+PID_FILE = "indexer.pid"
+VECTORS_FOLDER = "vectors"
+
+ACTIVE_MODEL = "active_model"
+"""The model that answers searches."""
+TARGET_MODEL = "target_model"
+"""The model that indexing works for; becomes the active one when every photo in reach has its vector."""
+
+DEVICE = "device"
+"""The device that encoded last: what ``auto`` came to."""
+
+EncoderLoader = Callable[..., Encoder]
+"""``(model, *, device, threads) -> Encoder``, as :func:`imgfind.core.encode.load_encoder`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A library at a glance; ``target_model`` is another one than ``model`` while photos are encoded again."""
+
+    folder: str
+    photos: int
+    offline: int
+    contents: int
+    problems: int
+    roots: int
+    model: str | None
+    target_model: str | None
+    device: str
+    vectors: int
+    size_bytes: int
+    indexing_pid: int | None
+
+
+class Library:
+    """Photos that can be found: a folder with a catalogue, search graphs and previews."""
+
+    def __init__(
+        self, folder: str | os.PathLike[str] | None = None, *, load_encoder: EncoderLoader = encode.load_encoder
+    ) -> None:
+        """Name a library, by default the user's own; nothing is opened or made before it is needed.
+
+        Raises :class:`ImgfindError` where the configuration file is broken.
+        """
+        self.folder = Path(os.path.abspath(folder)) if folder is not None else config.default_library()
+        self._config = config.load_config()
+        self._load_encoder = load_encoder
+        self._opened: Store | None = None
+        self._searcher: Searcher | None = None
+        self._encoders: dict[tuple[str, str], Encoder] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened; the library can be used again afterwards."""
+        if self._opened is not None:
+            self._opened.close()
+        self._opened = self._searcher = None
+
+    def index(
+        self, folders: Sequence[str] = (), options: IndexOptions | None = None, job: Job | None = None
+    ) -> IndexSummary:
+        """Index ``folders`` (all known ones where none is named) and return what was done.
+
+        New folders become roots; a folder below a root updates that part. Makes the library where there is none.
+        Raises :class:`Cancelled` when the job was, with every finished batch kept, and :class:`ImgfindError` where
+        folder, model or library cannot be used, with the library as it was.
+        """
+        options, job = options or IndexOptions(), job or Job()
+        if isinstance(folders, str):
+            raise UsageError("Name the folders as a list.")
+        known_roots, excludes, model_name = self._what_is_known()
+        checked = indexing.check_folders(list(folders), known_roots, (*excludes, *options.excludes), job)
+        if not checked and not known_roots:
+            raise UsageError("There is nothing to index yet; name a folder: imgfind index FOLDER")
+        model = models.find_model(options.model or model_name or models.STARTER)
+        fingerprint = models.fingerprint(model)
+        self.close()
+        with self._indexer_lock(), contextlib.closing(Store.create(self.folder)) as store:
+            model_id = store.add_model(
+                model.name, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION, dim=model.dim
+            )
+            store.add_excludes(options.excludes)
+            store.set_setting(TARGET_MODEL, str(model_id))
+            if store.model(ACTIVE_MODEL) is None:
+                store.set_setting(ACTIVE_MODEL, str(model_id))
+            with contextlib.closing(Previews(self.folder, readonly=False)) as previews:
+
+                def load() -> Encoder:
+                    encoder = self._encoder(model, fingerprint, options.device)
+                    store.set_setting(DEVICE, encoder.device)
+                    return encoder
+
+                summary = Indexer(store, previews, model, model_id, load, options, job).run(checked)
+            self._vector_index(store, Model(model_id, model.name, fingerprint, model.dim)).refresh(job)
+            if not store.lacks_vectors(model_id):
+                store.set_setting(ACTIVE_MODEL, str(model_id))
+        return summary
+
+    def search(self, text: str, k: int = 20, folder: str | None = None) -> list[Hit]:
+        """Return the ``k`` photos (below ``folder``) that answer a query best, best first.
+
+        The language is described in :mod:`imgfind.core.query`; raises :class:`QueryError` where it is not followed.
+        """
+        parsed = query.parse(text)
+        return self._ready(k).search(parsed, k, _folder(folder))
+
+    def similar(self, picture: str | bytes, k: int = 20, folder: str | None = None) -> list[Hit]:
+        """Return the ``k`` photos most like a picture: a path, or the bytes of an image file.
+
+        The picture need not be in the library; where it is, that very file is left out.
+        """
+        return self._ready(k).similar(picture, k, _folder(folder))
+
+    def show(self, path: str) -> PhotoDetails | FileProblem:
+        """Return what is known of the photo at ``path``, or its problem. Raises :class:`LibraryError` for others."""
+        store, absolute = self._store(), os.path.abspath(path)
+        found = store.photo(absolute) or store.problem(absolute)
+        if found is None:
+            raise LibraryError(f"{path} is not in the library; index its folder first, or check the spelling.")
+        return found
+
+    def preview(self, path: str) -> bytes | None:
+        """Return the small JPEG of the photo at ``path``, or None where none is cached."""
+        photo = self._store().photo(os.path.abspath(path))
+        if photo is None:
+            return None
+        with contextlib.closing(Previews(self.folder, readonly=True)) as previews:
+            return previews.get(photo.content_hash)
+
+    def problems(self) -> list[FileProblem]:
+        """Return the files that could not be read, and why."""
+        return self._store().problems()
+
+    def roots(self) -> list[Root]:
+        """Return the indexed folders."""
+        return self._store().roots()
+
+    def status(self) -> Status:
+        """Return the library at a glance."""
+        store = self._store()
+        active, target = store.model(ACTIVE_MODEL), store.model(TARGET_MODEL)
+        return Status(
+            folder=str(self.folder),
+            **store.counts(),
+            model=active.name if active else None,
+            target_model=target.name if target else None,
+            device=store.setting(DEVICE) or self._config.device,
+            vectors=ModelVectors(store.database, active.model_id, active.dim).count() if active else 0,
+            size_bytes=sum(entry.stat().st_size for entry in self.folder.rglob("*") if entry.is_file()),
+            indexing_pid=self._indexing_pid(),
+        )
+
+    def _store(self) -> Store:
+        if self._opened is None:
+            self._opened = Store.open(self.folder, readonly=True)
+        return self._opened
+
+    def _what_is_known(self) -> tuple[list[str], list[str], str | None]:
+        """Return roots, excludes and the name of the target model of a library that may not exist yet."""
+        if not Store.exists(self.folder):
+            return [], [], None
+        store = self._store()
+        target = store.model(TARGET_MODEL)
+        return [root.path for root in store.roots()], store.excludes(), target.name if target else None
+
+    def _ready(self, k: int) -> Searcher:
+        if k < 1:
+            raise UsageError("The number of results must be 1 or more.")
+        if self._searcher is None:
+            self._searcher = self._new_searcher()
+        return self._searcher
+
+    def _new_searcher(self) -> Searcher:
+        store = self._store()
+        active = store.model(ACTIVE_MODEL)
+        if active is None:
+            raise LibraryError("The library is empty; fill it with: imgfind index FOLDER")
+        model = models.find_model(active.name)
+        if models.fingerprint(model) != active.fingerprint:
+            raise ModelError(
+                f"The model '{active.name}' on this disk is not the one the library was indexed with; run 'imgfind"
+                " index' to index with the new one."
+            )
+        return Searcher(
+            store,
+            self._vector_index(store, active),
+            model,
+            active.model_id,
+            lambda: self._encoder(model, active.fingerprint, None),
+        )
+
+    def _vector_index(self, store: Store, model: Model) -> VectorIndex:
+        return VectorIndex(
+            self.folder / VECTORS_FOLDER / f"{model.model_id}.hnsw",
+            model.dim,
+            ModelVectors(store.database, model.model_id, model.dim),
+        )
+
+    def _encoder(self, model: ModelFiles, fingerprint: str, device: str | None) -> Encoder:
+        """Load an encoder once; several libraries of one process each have their own."""
+        wanted = device or self._config.device
+        if (fingerprint, wanted) not in self._encoders:
+            self._encoders[fingerprint, wanted] = self._load_encoder(model, device=wanted, threads=self._config.threads)
+        return self._encoders[fingerprint, wanted]
+
+    @contextlib.contextmanager
+    def _indexer_lock(self) -> Iterator[None]:
+        """Be the only indexer of this library, or say who is."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self.folder / LOCK_FILE, timeout=0):
+                pid_file = self.folder / PID_FILE
+                pid_file.write_text(str(os.getpid()))
+                try:
+                    yield
+                finally:
+                    pid_file.unlink(missing_ok=True)
+        except filelock.Timeout as error:
+            pid = self._indexing_pid()
+            who = f"process {pid}" if pid else "another process"
+            raise LibraryError(
+                f"The library in {self.folder} is being indexed by {who}; wait until it is done, or stop it."
+            ) from error
+        except OSError as error:
+            raise LibraryError(
+                f"The library folder {self.folder} cannot be written to ({error.strerror or error}); check its"
+                " permissions and the disk, or name another with --library."
+            ) from error
+
+    def _indexing_pid(self) -> int | None:
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.folder / PID_FILE).read_text())
+        return None
+
+
+def _folder(folder: str | None) -> str | None:
+    return None if folder is None else check_folder(folder)
