@@ -1,0 +1,157 @@
+"""The grammar of the command line. Parses only; knows no core beyond its constants."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from imgfind import __version__
+from imgfind.core.config import DEVICES
+
+_DESCRIPTION = "Find photos on your own disks by describing them or by showing a picture. Nothing leaves the machine."
+
+_EXAMPLES = """\
+examples:
+  imgfind index ~/Pictures
+  imgfind search "dog at the sea"
+  imgfind similar holiday.jpg
+
+Every command has its own help: imgfind search --help
+"""
+
+_QUERY_HELP = """\
+the language:
+  dog at the sea           what the photo shows
+  beach + sunset           both
+  beach - people           the first, not the second
+  2*red car + 0.5*street   some words count more
+  image:pic.jpg - people   start from a picture
+  "2*3 - 1"                quotes take words as they are
+
+examples:
+  imgfind search dog at the sea
+  imgfind search -k 50 --in ~/Pictures/2021 "mountain lake - people"
+  imgfind search 'image:"my dog.jpg" + snow' --json
+  imgfind search -- "-k is part of this query"
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of repeating the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message}; see: {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; the chosen one is in ``command``."""
+    common = _common_options()
+    readable = _Parser(add_help=False)
+    readable.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    parser = _Parser(
+        prog="imgfind",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        parents=[common],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"imgfind {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(name: str, summary: str, epilog: str, *, json: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=epilog,
+            parents=[common, readable] if json else [common],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(command=name)
+        return added
+
+    _add_index(command("index", "index folders, or bring the library up to date", _INDEX_EPILOG, json=False))
+    search = command("search", "find photos by words, pictures or both", _QUERY_HELP)
+    search.add_argument("query", metavar="QUERY", nargs="+", help="what to look for; several words need no quotes")
+    _add_result_options(search)
+    similar = command("similar", "find photos that look like a picture", _SIMILAR_EPILOG)
+    similar.add_argument("image", metavar="IMAGE", help="a picture, in the library or not; - reads it from stdin")
+    _add_result_options(similar)
+    show = command("show", "show what is known of one photo", "example:\n  imgfind show ~/Pictures/dog.jpg\n")
+    show.add_argument("photo", metavar="PHOTO", help="the path of a photo in the library")
+    command("problems", "list files that could not be read, and why", "example:\n  imgfind problems\n")
+    command("status", "show the library at a glance", "example:\n  imgfind status --json\n")
+    command("roots", "list the indexed folders", "example:\n  imgfind roots\n")
+    command("models", "list the encoders, and which of them are on this disk", "example:\n  imgfind models\n")
+    return parser
+
+
+_INDEX_EPILOG = """\
+A folder that is new is added to the library; a folder below an added one updates that part; no folder updates all.
+Files that did not change are not opened. Ctrl-C keeps what is done; the next run goes on from there.
+
+examples:
+  imgfind index ~/Pictures /media/disk/Photos
+  imgfind index                               update everything
+  imgfind index ~/Pictures/2024               update a part
+  imgfind index ~/Pictures --exclude "*_thumb*" --exclude private
+"""
+
+_SIMILAR_EPILOG = """\
+examples:
+  imgfind similar holiday.jpg
+  imgfind similar -k 5 --json holiday.jpg
+  curl -s https://example.org/a.jpg | imgfind similar -
+"""
+
+
+def _common_options() -> _Parser:
+    # Accepted before and after the command; SUPPRESS keeps the second parser from undoing the first.
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "--library", metavar="DIR", help="the library to use (default: $IMGFIND_LIBRARY, or one in your data folder)"
+    )
+    common.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    return common
+
+
+def _add_index(index: argparse.ArgumentParser) -> None:
+    index.add_argument("folders", metavar="FOLDER", nargs="*", help="a folder of photos")
+    index.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="leave out files and folders of this name (* and ? as in a shell; with a slash: a path below FOLDER);"
+        " remembered; may be given again",
+    )
+    index.add_argument("--model", metavar="NAME", help="the encoder to index with (see: imgfind models); remembered")
+    index.add_argument("--device", choices=DEVICES, help="where the encoder runs (default: config.toml, or auto)")
+    index.add_argument("--batch-size", metavar="N", type=_positive, default=0, help="pictures encoded at once")
+    index.add_argument("--jobs", metavar="N", type=_positive, default=0, help="threads that read and decode")
+    index.add_argument(
+        "--confirm-missing",
+        action="store_true",
+        help="photos missing in bulk are deleted for good, not on a drive that is away: forget them",
+    )
+    index.add_argument(
+        "--progress",
+        choices=("auto", "json", "none"),
+        default="auto",
+        help="auto: a bar on a terminal; json: one object a line on stderr, for programs; none",
+    )
+
+
+def _add_result_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-k", metavar="N", type=int, default=20, help="how many photos to list (default: 20)")
+    command.add_argument("--in", metavar="FOLDER", dest="folder", help="only photos below this folder")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+_positive.__name__ = "number"  # argparse names the type in its message: "invalid number value: 'x'"

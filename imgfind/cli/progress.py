@@ -1,0 +1,54 @@
+"""Shows how far indexing is: a bar for people, JSON lines for programs."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from imgfind.core import Progress
+
+
+class Bar:
+    """A progress bar on stderr, with rate and time left; one for each stage."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._stage = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, progress: Progress) -> None:
+        """Bring the bar up to date."""
+        if progress.stage != self._stage:
+            if self._bar is not None:
+                self._bar.close()
+            self._stage = progress.stage
+            self._bar = tqdm(
+                desc=progress.stage, total=progress.total, unit=" img", leave=False, dynamic_ncols=True, file=sys.stderr
+            )
+        self._bar.total = progress.total
+        if progress.problems:
+            self._bar.set_postfix(problems=progress.problems, refresh=False)
+        self._bar.update(progress.done - self._bar.n)
+
+
+def json_line(progress: Progress) -> None:
+    """Write one progress as one line on stderr."""
+    print(json.dumps(dataclasses.asdict(progress)), file=sys.stderr, flush=True)
+
+
+def reporter(choice: str, bar: Bar) -> Callable[[Progress], None] | None:
+    """Return what shows progress for ``--progress``; ``auto`` is silent where nobody watches."""
+    if choice == "json":
+        return json_line
+    if choice == "auto" and sys.stderr.isatty():
+        return bar.show
+    return None
