@@ -1,0 +1,47 @@
+# `make` lists the targets. Everything runs in .venv, which every target makes or repairs first.
+
+PYTHON ?= python3
+BENCH_ARGS ?=
+PYTEST_ARGS ?=
+
+# Taken as it was typed ($$ and blanks included) and handed on through the environment, so that no shell reads it again.
+export IMGFIND_DEMO_PHOTOS := $(value PHOTOS)
+unexport PHOTOS
+
+RUN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench-index bench-search clean
+
+help: ## List the targets
+	@echo "Targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv with everything in it (nothing to do: a moment)
+	@"$(PYTHON)" packaging/set_up.py
+
+demo: setup ## Try imgfind on sample photos, or on your own: make demo PHOTOS=/folder
+	@$(RUN) packaging/demo.py $${IMGFIND_DEMO_PHOTOS:+--photos="$$IMGFIND_DEMO_PHOTOS"}
+
+test: lint ## Run the linters and all tests (PYTEST_ARGS="-k name" for some)
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
+
+lint: setup ## Check style, types and the direction of imports
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports --no-logo
+
+format: setup ## Write the code the way `make lint` wants it
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+bench-index: setup ## Measure the speed of indexing (BENCH_ARGS="..." goes to the script)
+	@$(RUN) benchmarks/bench_index.py $(BENCH_ARGS)
+
+bench-search: setup ## Measure the speed of searching (BENCH_ARGS="..." goes to the script)
+	@$(RUN) benchmarks/bench_search.py $(BENCH_ARGS)
+
+clean: ## Remove .venv, caches and built files; results of benchmarks stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
