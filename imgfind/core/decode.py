@@ -167,9 +167,11 @@ def preview(image: Image.Image) -> bytes:
     """
     scale = min(1.0, PREVIEW_EDGE_PX / min(image.size), PREVIEW_MAX_LONG_EDGE_PX / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0) if size != image.size else image
+    # Hamming is as sharp as bicubic at the price of bilinear: 1.4 ms from 500x375, Lanczos 3.1. Optimised Huffman
+    # tables would save 3 % of the bytes for half as much time again.
+    small = image.resize(size, Image.Resampling.HAMMING) if size != image.size else image
     out = BytesIO()
-    small.save(out, "JPEG", quality=_PREVIEW_QUALITY, optimize=True)
+    small.save(out, "JPEG", quality=_PREVIEW_QUALITY)
     return out.getvalue()
 
 
