@@ -9,6 +9,7 @@ import errno
 import functools
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,6 +25,11 @@ from imgfind.core.records import Facts, PixelArray, Preprocess
 MAX_PIXELS = 178_956_970
 """Pictures that claim more are refused before they are loaded: twice Pillow's default, where Pillow itself gives up."""
 
+LARGE_PIXELS = 40_000_000
+"""Pictures that still have more pixels after :meth:`PIL.Image.Image.draft` are decoded one at a time: each may take up
+to a gigabyte for a moment, and there is a thread for every core."""
+_large_pictures = threading.Lock()
+
 DECODE_VERSION = 1
 """Goes up whenever more files can be read, or the same file gives other facts or dimensions."""
 MODEL_INPUT_VERSION = 1
@@ -34,7 +40,7 @@ PREVIEW_EDGE_PX = 256
 """Short edge of a preview: enough for most encoders and for telling duplicates from look-alikes."""
 PREVIEW_MAX_LONG_EDGE_PX = 1024
 _PREVIEW_QUALITY = 78
-"""Gives 15.3 KB on average (9 to 22 KB from the 5th to the 95th percentile) over 195 camera and phone photos."""
+"""Gives 15.1 KB on average (9 to 22 KB from the 5th to the 95th percentile) over 191 camera and phone photos."""
 
 # Pillow knows one limit, warns above it and refuses above twice as much. Photos of 90 to 179 megapixels come out of
 # today's cameras and deserve no warning; set once at import, where no other thread decodes yet.
@@ -148,12 +154,14 @@ def decode(file: BinaryIO, *, min_edge_px: int) -> DecodedPhoto:
         image = _opened(file)
         name, (width, height) = image.format or "", image.size
         drafted = image.draft("RGB", (min_edge_px, min_edge_px)) is not None
-        image.load()
-        if not drafted:  # some formats (TIFF, ICO) know their true size only now
-            width, height = image.size
-        # After load: in PNG files EXIF may stand behind the pixels, and Pillow turns TIFF files by itself.
-        facts, orientation = _exif(image)
-        upright = _upright(_shrunk(_srgb(_shrunk(image, min_edge_px)), min_edge_px), orientation)
+        large = image.width * image.height > LARGE_PIXELS
+        with _large_pictures if large else contextlib.nullcontext():
+            image.load()
+            if not drafted:  # some formats (TIFF, ICO) know their true size only now
+                width, height = image.size
+            # After load: in PNG files EXIF may stand behind the pixels, and Pillow turns TIFF files by itself.
+            facts, orientation = _exif(image)
+            upright = _upright(_shrunk(_srgb(_shrunk(image, min_edge_px)), min_edge_px), orientation)
     if orientation >= 5:
         width, height = height, width
     return DecodedPhoto(upright, width, height, name, facts)
