@@ -19,7 +19,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings of this machine; ``threads`` 0 means as many as there are usable cores."""
+    """Settings of this machine; ``threads`` of indexing: 0 means as many as there are usable cores."""
 
     device: str = "auto"
     threads: int = 0

@@ -104,8 +104,7 @@ def _decoded(source: BinaryIO, preprocess: Preprocess, core_s: Counter[str]) -> 
 def _timed(core_s: Counter[str], step: str) -> Iterator[None]:
     started = time.thread_time()
     yield
-    # Counter holds floats as well as integers; its type stubs know the latter only.
-    core_s[step] += time.thread_time() - started  # type: ignore[assignment]
+    core_s.update({step: time.thread_time() - started})
 
 
 def _reason(error: OSError) -> str:

@@ -1,0 +1,230 @@
+"""Files to read -> photos stored: decode, encode and commit, batch by batch.
+
+A pool of threads, as many as cores, reads files a bounded number ahead; what was read is gathered into batches of about
+:data:`BATCH_S` of work. On the CPU the same pool encodes whole batches, one thread for each, while others decode: no
+core waits and none is asked for twice. On an accelerator one thread of its own feeds the device. The calling thread
+gathers and stores; it must be the one that opened the store.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from imgfind.core import decode, hashes, reading
+from imgfind.core.errors import UnreadablePhotoError
+from imgfind.core.job import Job, Progress
+from imgfind.core.reading import DecodedContent, ReadPhoto
+from imgfind.core.records import Encoder, FileProblem, FloatArray, FoundFile, ModelFiles, ModelId, RootId
+from imgfind.core.store import IndexedPhoto, KnownContents, NewContent, Store, Todo
+from imgfind.core.thumbs import Previews
+
+BATCH_S = 0.4
+"""A batch holds about this much work of one thread; what was not stored yet is what a kill can lose."""
+FIRST_BATCH = 16
+LARGEST_BATCH = 256
+LOOK_AHEAD_BYTES = 256 * 1024 * 1024
+"""Bound on the pixels that wait for the encoder; the bytes of files are bounded by :mod:`imgfind.core.reading`."""
+
+Outcome = ReadPhoto | FileProblem
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """What one commit brought, in numbers of files; ``core_s`` are core-seconds by step, without encoding."""
+
+    encoded: int
+    reused: int
+    problems: int
+    core_s: Counter[str]
+
+    @property
+    def files(self) -> int:
+        """Return how many files were dealt with."""
+        return self.encoded + self.reused + self.problems
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Files read and not yet stored; ``fresh`` are the contents to encode, by hash, each once."""
+
+    items: list[tuple[Todo, Outcome]] = field(default_factory=list)
+    fresh: dict[bytes, DecodedContent] = field(default_factory=dict)
+    opened: float = field(default_factory=time.monotonic)
+
+    def full(self, size: int) -> bool:
+        """Tell whether it is time to encode and store: enough pictures, enough files, or enough time has passed."""
+        return (
+            len(self.fresh) >= size
+            or len(self.items) >= max(size, LARGEST_BATCH)
+            or time.monotonic() - self.opened >= BATCH_S
+        )
+
+
+class Pipeline:
+    """Reads, encodes and stores files for one model."""
+
+    def __init__(
+        self,
+        store: Store,
+        previews: Previews,
+        model: ModelFiles,
+        model_id: ModelId,
+        load_encoder: Callable[[], Encoder],
+        job: Job,
+        *,
+        threads: int,
+        batch_size: int = 0,
+    ) -> None:
+        """``batch_size`` 0 lets the size follow what the encoder manages in :data:`BATCH_S`."""
+        self._store = store
+        self._previews = previews
+        self._model = model
+        self._model_id = model_id
+        self._load_encoder = load_encoder
+        self._encoder: Encoder | None = None
+        self._job = job
+        self._threads = threads
+        self._fixed_size = bool(batch_size)
+        self._batch_size = batch_size or FIRST_BATCH
+
+    def run(self, todos: Iterator[Todo]) -> Generator[StoredBatch, None, None]:
+        """Yield what was stored after each commit; closing the generator waits for the threads to end.
+
+        Raises :class:`Cancelled`, and whatever the encoder or the store raises; what was yielded before stays.
+        """
+        waiting: deque[tuple[_Batch, Future[dict[bytes, FloatArray]]]] = deque()
+        with ExitStack() as stack:
+            known = stack.enter_context(closing(KnownContents(self._store.folder, self._model_id)))
+            pool = self._pool(stack, self._threads)
+            encoders = pool
+            batch = _Batch()
+            for todo, outcome in self._read_ahead(pool, todos, known):
+                self._add(batch, todo, outcome, known, waiting)
+                if batch.full(self._batch_size):
+                    if batch.fresh and self._encoder is None:
+                        encoders = self._loaded(stack, pool)
+                    waiting.append((batch, encoders.submit(self._encoded, batch)))
+                    batch = _Batch()
+                while waiting and (waiting[0][1].done() or len(waiting) > self._threads):
+                    yield self._stored(*waiting.popleft())
+            if batch.fresh and self._encoder is None:
+                encoders = self._loaded(stack, pool)
+            waiting.append((batch, encoders.submit(self._encoded, batch)))
+            for read, vectors in waiting:
+                self._job.report()
+                yield self._stored(read, vectors)
+
+    def _pool(self, stack: ExitStack, threads: int) -> ThreadPoolExecutor:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="indexing")
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        return pool
+
+    def _loaded(self, stack: ExitStack, pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
+        """Load the encoder; return the threads it may run on."""
+        self._job.report(Progress("loading the model"))
+        self._encoder = self._load_encoder()
+        return pool if self._encoder.device == "cpu" else self._pool(stack, 1)
+
+    def _read_ahead(
+        self, pool: ThreadPoolExecutor, todos: Iterator[Todo], known: KnownContents
+    ) -> Iterator[tuple[Todo, Outcome]]:
+        """Yield files in order, read on threads a bounded number of files ahead."""
+        pixels = self._model.preprocess.width_px * self._model.preprocess.height_px * 3
+        most = max(1, LOOK_AHEAD_BYTES // pixels)
+        pending: deque[tuple[Todo, Future[Outcome]]] = deque()
+        for todo in todos:
+            pending.append((todo, pool.submit(_read, todo.file.path, self._model, known)))
+            # Enough that no thread runs dry while the others encode.
+            while len(pending) >= min(self._threads + 2 * self._batch_size, most):
+                yield self._next_of(pending)
+        while pending:
+            yield self._next_of(pending)
+
+    def _next_of(self, pending: deque[tuple[Todo, Future[Outcome]]]) -> tuple[Todo, Outcome]:
+        self._job.report()
+        todo, future = pending.popleft()
+        return todo, future.result()
+
+    def _add(
+        self,
+        batch: _Batch,
+        todo: Todo,
+        outcome: Outcome,
+        known: KnownContents,
+        waiting: deque[tuple[_Batch, Future[dict[bytes, FloatArray]]]],
+    ) -> None:
+        """Put one file into the batch; a copy of what is stored, or about to be, needs no encoding."""
+        if not batch.items:
+            batch.opened = time.monotonic()
+        batch.items.append((todo, outcome))
+        if isinstance(outcome, ReadPhoto) and outcome.content is not None:
+            key = outcome.content_hash
+            if key not in known and not any(key in earlier.fresh for earlier, _ in waiting):
+                batch.fresh.setdefault(key, outcome.content)
+
+    def _encoded(self, batch: _Batch) -> dict[bytes, FloatArray]:
+        """Return the vectors of a batch by content hash; runs on a thread of the pool."""
+        if not batch.fresh:
+            return {}
+        assert self._encoder is not None, "loaded before the first batch with something to encode"
+        started = time.monotonic()
+        rows = self._encoder.encode_images(np.stack([content.pixels for content in batch.fresh.values()]))
+        self._adapt(len(rows), time.monotonic() - started)
+        return dict(zip(batch.fresh, rows, strict=True))
+
+    def _adapt(self, encoded: int, seconds: float) -> None:
+        """Choose the next size so that encoding takes about :data:`BATCH_S`."""
+        if not self._fixed_size:
+            wanted = int(encoded * BATCH_S / max(seconds, 1e-6))
+            # At most doubled, because the first batches also pay for warming up.
+            self._batch_size = max(1, min(wanted, 2 * self._batch_size, LARGEST_BATCH))
+
+    def _stored(self, batch: _Batch, encoded: Future[dict[bytes, FloatArray]]) -> StoredBatch:
+        """Commit one batch."""
+        vectors = encoded.result()
+        started = time.thread_time()
+        photos: list[IndexedPhoto] = []
+        problems: list[tuple[RootId, FoundFile, FileProblem]] = []
+        unsaved = dict(vectors)
+        core_s: Counter[str] = Counter()
+        for todo, outcome in batch.items:
+            if isinstance(outcome, FileProblem):
+                problems.append((todo.root_id, todo.file, outcome))
+            else:
+                photos.append(_indexed(todo, outcome, unsaved.pop(outcome.content_hash, None)))
+                core_s.update(outcome.core_s)
+        self._previews.add([(key, decode.PREVIEW_VERSION, content.preview) for key, content in batch.fresh.items()])
+        self._store.save_batch(self._model_id, photos, problems, decode_version=decode.DECODE_VERSION)
+        core_s.update({"store": time.thread_time() - started})
+        return StoredBatch(len(vectors), len(photos) - len(vectors), len(problems), core_s)
+
+
+def _read(path: str, model: ModelFiles, known: KnownContents) -> Outcome:
+    """Read one photo on a thread of the pool; an unreadable one comes back as its problem."""
+    try:
+        return reading.read_photo(path, model.preprocess, known)
+    except UnreadablePhotoError as error:
+        return FileProblem(path, error.reason, error.transient)
+
+
+def _indexed(todo: Todo, read: ReadPhoto, vector: FloatArray | None) -> IndexedPhoto:
+    """Return a photo ready to be stored, with its content where that comes with its first vector."""
+    # The stamp of the bytes that were read: the file may have changed since it was scanned.
+    file = replace(todo.file, size_bytes=read.size_bytes, mtime_ns=read.mtime_ns)
+    content = None
+    if vector is not None and read.content is not None:
+        content = NewContent(
+            read.content.width_px,
+            read.content.height_px,
+            read.content.format,
+            read.content.facts,
+            read.content.phash,
+            hashes.HASH_VERSION,
+            decode.DECODE_VERSION,
+        )
+    return IndexedPhoto(todo.root_id, file, read.content_hash, read.size_bytes, content, vector)
