@@ -63,7 +63,7 @@ def main() -> None:
     results: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        encoder = encode.load_encoder(models.find_model("starter"), device="cpu")
+        encoder = encode.load_encoder(models.find_model("starter"), device="cpu", threads=1)  # as Library does
         for kind, count, size in (("small", options.small, SMALL), ("large", options.large, LARGE)):
             photos = folder / kind
             write_photographs(photos, count, size)

@@ -337,6 +337,27 @@ def test_a_graph_that_reaches_too_few_nodes_is_helped_out_by_exact_search(
     assert_exact(built, source)
 
 
+def test_a_source_that_fails_midway_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, built: VectorIndex, source: FakeSource, file: Path
+) -> None:
+    reader = VectorIndex(file, DIM, source)
+    reader.nearest(unit_rows(1)[0], 5)
+    source.add(unit_rows(300, seed=3))
+    reader.nearest(unit_rows(1)[0], 5)
+    built.refresh(Job())
+
+    def busy() -> int:
+        raise LibraryError("The library is busy; try again.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "count", busy)
+        with pytest.raises(LibraryError):
+            reader.nearest(unit_rows(1)[0], 5)
+    query = unit_rows(1, seed=7)[0]
+    assert reader.nearest(query, 10)[0].tolist() == brute_force(source, query, 10)
+    assert len(reader._rows) == 0
+
+
 def damaged_manifest(file: Path, **changes: object) -> None:
     manifest = file.with_name("starter.hnsw.json")
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | changes))

@@ -22,8 +22,11 @@ from imgfind.core.vectors.source import HalfArray, VectorSource
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
+"""Of the manifest; to be raised when its meaning changes."""
 _HEADER_BYTES = 4096
+"""hnswlib's own header (96 bytes: sizes, offsets, entry point, M) and the first nodes: what makes loading safe."""
 _SAMPLE_COUNT = 16
+"""Vectors compared with the catalogue before loading, spread over all ids."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

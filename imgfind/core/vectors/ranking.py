@@ -24,10 +24,10 @@ class Best:
         # Numerical Algorithms, 2nd ed., eq. 3.5): no row whose rough score is lower than that can be among the best.
         self._margin = np.float32(2 * len(query) * 2.0**-24)
 
-    def offer_chunks(self, chunks: Iterator[tuple[IdArray, HalfArray]], allowed: IdArray | None = None) -> None:
+    def offer_chunks(self, chunks: Iterator[tuple[IdArray, HalfArray]]) -> None:
         """Consider rows as a source gives them."""
         for ids, rows in chunks:
-            self.offer(ids, rows.astype(np.float32), allowed)
+            self.offer(ids, rows.astype(np.float32))
 
     def offer(self, ids: IdArray, rows: FloatArray, allowed: IdArray | None = None) -> None:
         """Consider rows ``[n, dim]``, of them only the ``allowed`` ones (ascending ids) where given."""
