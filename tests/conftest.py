@@ -1,11 +1,19 @@
 """Fixtures shared by all tests."""
 
 import json
+import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgfind.core.library import Library
+    from tests.command_line import CommandLine
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -19,6 +27,18 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "IMGFIND_LIBRARY", "HF_HOME", "HF_HUB_CACHE"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture
+def imgfind(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> "Iterator[CommandLine]":
+    """Return a function that runs a command in this process, with the fake encoder: ``imgfind("search", "red")``."""
+    from tests.command_line import CommandLine
+
+    yield CommandLine(capsysbinary, monkeypatch)
+    # What the command line sets up for its own process.
+    logging.captureWarnings(False)
+    for name in ("py.warnings", "PIL"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +56,23 @@ def skimage_photos() -> Path:
     import skimage
 
     return Path(skimage.__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def starter_library(tmp_path_factory: pytest.TempPathFactory, skimage_photos: Path) -> "Iterator[Library]":
+    """Return a library of scikit-image's photographs, indexed with the built-in encoder; only to be searched."""
+    from imgfind.core.library import Library
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Session fixtures come before `own_home`.
+        for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("home")))
+        patch.delenv("XDG_CONFIG_HOME", raising=False)
+        # Half a second's work, so every pytest-xdist worker does it for itself.
+        library = Library(tmp_path_factory.mktemp("starter-library"))
+        library.index([str(skimage_photos)])
+    with library:
+        yield library
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,7 @@ stdout carries results only; progress, warnings and errors go to stderr. Exit co
 interrupted. Nothing outside this package prints or exits.
 """
 
-import contextlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
@@ -19,29 +17,34 @@ EXIT_DONE, EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command (``sys.argv`` without the program by default) and return its exit code."""
+    """Run one command (``sys.argv`` without the program by default) and return its exit code.
+
+    Raises SystemExit, as argparse does, behind ``--help`` and ``--version`` and where the arguments make no sense.
+    """
     printing.prepare_streams()
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    if not hasattr(options, "command"):
-        parser.print_help()
-        return EXIT_DONE
-    _log_to_stderr(verbose=getattr(options, "verbose", False))
     try:
-        commands.run(options)
-        sys.stdout.flush()
+        with printing.flushed():
+            _run(arguments)
     except ImgfindError as error:
         printing.complain(str(error))
-        if isinstance(error, QueryError):
+        if isinstance(error, QueryError) and error.text.strip():
             printing.to_stderr(pointer(error))
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR
     except (Cancelled, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has seen enough. What is still buffered must not complain at exit either.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        printing.discard_output()  # the reader (head, less) has seen enough
     return EXIT_DONE
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "command"):
+        parser.print_help()
+        return
+    _log_to_stderr(verbose=getattr(options, "verbose", False))
+    commands.run(options)
 
 
 def _log_to_stderr(*, verbose: bool) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import dataclasses
-import json
 import os
 import signal
 import sys
@@ -13,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from imgfind.cli import printing
-from imgfind.cli.progress import Bar, reporter
+from imgfind.cli.progress import Bar, json_line, reporter
 from imgfind.core import (
     Cancelled,
     FileProblem,
@@ -42,9 +41,13 @@ def _index(library: Library, options: argparse.Namespace) -> None:
         with _cancelled_by_signals(job):
             summary = _indexed(library, options, job)
     if options.progress == "json":
-        document = {"stage": "done", **dataclasses.asdict(summary)}
-        printing.to_stderr(json.dumps(document).encode("utf-8", "backslashreplace").decode())
-    _print_summary(summary, verbose=getattr(options, "verbose", False))
+        json_line("done", summary)
+    else:
+        _tell_what_is_missing(summary)
+        if getattr(options, "verbose", False):
+            for step, seconds in summary.core_s.most_common():
+                printing.to_stderr(f"  {step}: {seconds:.2f} core-seconds")
+    _print_summary(summary)
 
 
 def _indexed(library: Library, options: argparse.Namespace, job: Job) -> IndexSummary:
@@ -79,36 +82,37 @@ def _cancelled_by_signals(job: Job) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _print_summary(summary: IndexSummary, *, verbose: bool) -> None:
+def _tell_what_is_missing(summary: IndexSummary) -> None:
     for item in summary.unlisted:
         printing.to_stderr(
             f"Could not look into {paths.displayed(item.path)} ({item.reason}); what was known below it is kept."
         )
     if summary.offline:
         printing.to_stderr(
-            f"{summary.offline:,} photos are offline and kept: their drive is away, or too many vanished at once."
-            " If they are deleted for good, run: imgfind index --confirm-missing"
+            f"Kept as offline: {printing.count(summary.offline, 'photo')}; the drive is away, or too many vanished at"
+            " once. If they are deleted for good, run: imgfind index --confirm-missing"
         )
     if summary.problems:
-        printing.to_stderr(f"{summary.problems:,} files could not be read; see: imgfind problems")
+        printing.to_stderr(f"{printing.count(summary.problems, 'file')} could not be read; see: imgfind problems")
+
+
+def _print_summary(summary: IndexSummary) -> None:
     parts = {
         "encoded": summary.encoded,
         "known already": summary.reused,
         "moved": summary.moved,
         "gone": summary.gone,
-        "unchanged": summary.unchanged,
+        "files unchanged" if summary.unchanged != 1 else "file unchanged": summary.unchanged,
     }
     told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "nothing to do"
-    rate = f" ({summary.encoded / summary.seconds:,.0f} img/s)" if summary.encoded else ""
-    print(f"{summary.photos:,} photos in the library: {told}, in {summary.seconds:,.1f} s{rate}.")
-    if verbose:
-        for step, seconds in summary.core_s.most_common():
-            printing.to_stderr(f"  {step}: {seconds:.2f} core-seconds")
+    rate = f" ({printing.rate(summary.encoded / summary.seconds)} img/s)" if summary.encoded else ""
+    photos = printing.count(summary.photos, "photo")
+    printing.line(f"{photos} in the library: {told}, in {summary.seconds:,.1f} s{rate}.")
 
 
 def _search(library: Library, options: argparse.Namespace) -> None:
     query = " ".join(options.query)
-    _print_hits(library, query, library.search(query, options.k, options.folder), as_json=options.json)
+    _print_hits(library, query, library.search(query, options.k, options.folder), options)
 
 
 def _similar(library: Library, options: argparse.Namespace) -> None:
@@ -119,18 +123,20 @@ def _similar(library: Library, options: argparse.Namespace) -> None:
             raise ImgfindError("The picture on standard input is larger than 1 GB; choose a smaller one.")
     hits = library.similar(picture, options.k, options.folder)
     query = "-" if options.image == "-" else os.path.abspath(options.image)
-    _print_hits(library, query, hits, as_json=options.json)
+    _print_hits(library, query, hits, options)
 
 
-def _print_hits(library: Library, query: str, hits: list[Hit], *, as_json: bool) -> None:
-    if as_json:
+def _print_hits(library: Library, query: str, hits: list[Hit], options: argparse.Namespace) -> None:
+    if options.json:
         printing.document({"query": query, "model": library.status().model, "hits": [_hit(hit) for hit in hits]})
     elif hits:
         rows = [
             (str(place), f"{hit.score:.3f}", paths.displayed(hit.path) + ("  (offline)" if hit.offline else ""))
             for place, hit in enumerate(hits, start=1)
         ]
-        printing.table(rows, ("", "score", "photo"), right=frozenset({0}))
+        printing.table(rows, ("", "score", "photo"), right=frozenset({0, 1}))
+    elif options.folder is not None:
+        printing.to_stderr(f"No photo found below {paths.displayed(options.folder)}; see: imgfind roots")
     else:
         printing.to_stderr("No photo found; add folders with: imgfind index FOLDER")
 
@@ -181,7 +187,7 @@ def _problems(library: Library, options: argparse.Namespace) -> None:
         )
     elif problems:
         for problem in problems:
-            print(f"{paths.displayed(problem.path)}: {problem.reason}")
+            printing.line(f"{paths.displayed(problem.path)}: {problem.reason}")
     else:
         printing.to_stderr("Every file could be read.")
 

@@ -6,8 +6,11 @@ from typing import NoReturn
 
 from imgfind import __version__
 from imgfind.core.config import DEVICES
+from imgfind.core.paths import displayed
 
-_DESCRIPTION = "Find photos on your own disks by describing them or by showing a picture. Nothing leaves the machine."
+_DESCRIPTION = """\
+Find photos on your own disks by describing them or by showing a picture.
+Nothing leaves the machine."""
 
 _EXAMPLES = """\
 examples:
@@ -39,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line instead of repeating the usage."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; see: {self.prog} --help", file=sys.stderr)
+        print(f"{self.prog}: {displayed(message)}; see: {self.prog} --help", file=sys.stderr)
         sys.exit(2)
 
 
@@ -87,8 +90,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 _INDEX_EPILOG = """\
-A folder that is new is added to the library; a folder below an added one updates that part; no folder updates all.
-Files that did not change are not opened. Ctrl-C keeps what is done; the next run goes on from there.
+A folder that is new is added to the library; a folder below an added one
+updates that part; no folder updates all. Files that did not change are not
+opened. Ctrl-C keeps what is done; the next run goes on from there.
 
 examples:
   imgfind index ~/Pictures /media/disk/Photos
@@ -127,8 +131,14 @@ def _add_index(index: argparse.ArgumentParser) -> None:
     )
     index.add_argument("--model", metavar="NAME", help="the encoder to index with (see: imgfind models); remembered")
     index.add_argument("--device", choices=DEVICES, help="where the encoder runs (default: config.toml, or auto)")
-    index.add_argument("--batch-size", metavar="N", type=_positive, default=0, help="pictures encoded at once")
-    index.add_argument("--jobs", metavar="N", type=_positive, default=0, help="threads that read and decode")
+    index.add_argument(
+        "--batch-size",
+        metavar="N",
+        type=_positive,
+        default=0,
+        help="pictures encoded at once (default: chosen by time)",
+    )
+    index.add_argument("--jobs", metavar="N", type=_positive, default=0, help="threads that read, decode and encode")
     index.add_argument(
         "--confirm-missing",
         action="store_true",
@@ -143,7 +153,7 @@ def _add_index(index: argparse.ArgumentParser) -> None:
 
 
 def _add_result_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("-k", metavar="N", type=int, default=20, help="how many photos to list (default: 20)")
+    command.add_argument("-k", metavar="N", type=_positive, default=20, help="how many photos to list (default: 20)")
     command.add_argument("--in", metavar="FOLDER", dest="folder", help="only photos below this folder")
 
 

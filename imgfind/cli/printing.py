@@ -1,19 +1,59 @@
 """How results look: tables for people, one JSON document for programs."""
 
+import contextlib
 import dataclasses
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from imgfind.core import paths
+from imgfind.core import ImgfindError, paths
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr take any file name, whatever the locale says."""
+    """Make stdout and stderr take any file name, whatever the locale says; a closed stream becomes an empty one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def flushed() -> Iterator[None]:
+    """Have all results written at the end of the block, so that a full disk or a closed pipe shows here."""
+    try:
+        yield
+    finally:
+        with _writing():
+            sys.stdout.flush()
+
+
+def discard_output() -> None:
+    """Send what is still buffered nowhere, so that nothing complains of it when the program ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise ImgfindError(
+            f"The results cannot be written ({error.strerror or error}); send them to a file on another disk."
+        ) from error
+
+
+def line(text: str) -> None:
+    """Print one line of results."""
+    with _writing():
+        print(text)
 
 
 def to_stderr(text: str) -> None:
@@ -22,16 +62,17 @@ def to_stderr(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print an error."""
-    to_stderr(f"imgfind: {message}")
+    """Print an error, on one line whatever names it holds."""
+    to_stderr(f"imgfind: {paths.displayed(message)}")
 
 
 def document(value: Any) -> None:
     r"""Print one UTF-8 JSON document; bytes of a path that are not UTF-8 become ``\udcNN``, which is valid JSON."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     data = text.encode("utf-8", "backslashreplace") + b"\n"
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    with _writing():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str], right: frozenset[int] = frozenset()) -> None:
@@ -42,15 +83,15 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str], right: frozenset
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=False))
         ]
-        print("  ".join([*cells, row[-1]]))
+        line("  ".join([*cells, row[-1]]))
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
-    """Print named values, one a line."""
+    """Print named values; further lines of one stand below its first."""
     pairs = list(pairs)
     width = max(len(name) for name, _ in pairs) + 1
     for name, value in pairs:
-        print(f"{name + ':':<{width}} {value}")
+        line(f"{name + ':':<{width}} " + value.replace("\n", "\n" + " " * (width + 1)))
 
 
 def located(path: str) -> dict[str, str]:
@@ -66,11 +107,23 @@ def plain(record: Any) -> dict[str, Any]:
     return fields
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number of things: ``1 photo``, ``2,000 photos``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def size(size_bytes: int) -> str:
     """Return a size for people."""
-    value = float(size_bytes)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+    if size_bytes < 1000:
+        return count(size_bytes, "byte")
+    value = size_bytes / 1000
+    for unit in ("KB", "MB", "GB"):
+        if round(value, 1) < 1000:
+            return f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:,.1f} TB"
+
+
+def rate(per_s: float) -> str:
+    """Return a rate for people; a slow one is not rounded to nothing."""
+    return f"{per_s:,.0f}" if per_s >= 10 else f"{per_s:.2g}"

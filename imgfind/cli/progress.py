@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
-from imgfind.core import Progress
+from imgfind.core import IndexSummary, Progress
 
 
 class Bar:
@@ -31,8 +31,15 @@ class Bar:
             if self._bar is not None:
                 self._bar.close()
             self._stage = progress.stage
+            counted = progress.done or progress.total is not None
             self._bar = tqdm(
-                desc=progress.stage, total=progress.total, unit=" img", leave=False, dynamic_ncols=True, file=sys.stderr
+                desc=progress.stage,
+                total=progress.total,
+                unit=" img",
+                leave=False,
+                dynamic_ncols=True,
+                file=sys.stderr,
+                bar_format=None if counted else "{desc} ...",
             )
         self._bar.total = progress.total
         if progress.problems:
@@ -40,15 +47,17 @@ class Bar:
         self._bar.update(progress.done - self._bar.n)
 
 
-def json_line(progress: Progress) -> None:
-    """Write one progress as one line on stderr."""
-    print(json.dumps(dataclasses.asdict(progress)), file=sys.stderr, flush=True)
+def json_line(stage: str, record: Progress | IndexSummary) -> None:
+    """Write one record as one line on stderr; a summary is the last."""
+    # Not asdict on the record itself: it cannot copy a Counter.
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    print(json.dumps({"stage": stage, **values}, default=dataclasses.asdict), file=sys.stderr, flush=True)
 
 
 def reporter(choice: str, bar: Bar) -> Callable[[Progress], None] | None:
     """Return what shows progress for ``--progress``; ``auto`` is silent where nobody watches."""
     if choice == "json":
-        return json_line
+        return lambda progress: json_line(progress.stage, progress)
     if choice == "auto" and sys.stderr.isatty():
         return bar.show
     return None
