@@ -56,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
         parents=[common],
+        allow_abbrev=False,  # a script that says --lib would break when --libraries comes
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"imgfind {__version__}")
@@ -68,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
             description=summary[0].upper() + summary[1:] + ".",
             epilog=epilog,
             parents=[common, readable] if json else [common],
+            allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         added.set_defaults(command=name)

@@ -18,16 +18,29 @@ from imgfind.core.errors import LibraryError
 BUSY_TIMEOUT_S = 10.0
 """How long a short write waits for another one; the indexer's transactions last well under a second."""
 
-
 IDS_PER_STATEMENT = 500
-"""How many ids go into one ``IN (...)``; SQLite builds before 3.32 allow 999 parameters."""
+"""How many ids go into one ``IN (...)``; full chunks share one prepared statement."""
+
+_OLDEST_SQLITE = (3, 37, 0)
+"""The first with STRICT tables; Python 3.11 may stand on an older one of the system (RHEL 9 has 3.34)."""
+
+
+class DamagedDatabaseError(LibraryError):
+    """What is in the file is no database, or a broken one."""
 
 
 class Database:
     """A connection whose statements never leave a cursor open and whose errors are sentences."""
 
     def __init__(self, file: Path, *, readonly: bool = False, shared: bool = False) -> None:
-        """Open ``file``; it is created unless ``readonly``. Raises :class:`LibraryError`."""
+        """Open ``file``; it is created unless ``readonly``. Raises :class:`LibraryError`.
+
+        A reader changes nothing and leaves no file behind; where a writer was killed it completes SQLite's recovery.
+        """
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise LibraryError(
+                f"imgfind needs SQLite 3.37 or newer and this Python has {sqlite3.sqlite_version}; use a newer Python."
+            )
         self.file = file
         self.readonly = readonly
         self._lock: contextlib.AbstractContextManager[Any] = threading.RLock() if shared else contextlib.nullcontext()
@@ -86,8 +99,32 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # a mistake in imgfind, not on the disk
         except sqlite3.Error as error:
-            raise LibraryError(_described(error, self.file)) from error
+            raise _described(error, self.file) from error
+
+
+def identity(file: Path) -> tuple[int, int, bool]:
+    """Return application id, schema version, and whether anything was ever made in ``file``, as its header has them.
+
+    Takes no lock, recovers nothing and leaves no trace, so it may look at any file. Raises :class:`LibraryError`.
+    """
+    # Not by reading the bytes ourselves: closing the file would drop the locks that other connections of this process
+    # hold on it (https://sqlite.org/howtocorrupt.html, 2.2).
+    try:
+        with contextlib.closing(sqlite3.connect(_uri(file, "mode=ro&immutable=1"), uri=True)) as connection:
+            # A checkpoint under way may have noted pages that are still to come; with this SQLite does not mind.
+            connection.execute("PRAGMA writable_schema = ON")
+            names = ("application_id", "user_version", "schema_version")
+            application_id, version, changes = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    except sqlite3.Error as error:
+        raise _described(error, file) from error
+    return application_id, version, changes > 0
+
+
+def _uri(file: Path, options: str) -> str:
+    return f"file:{quote_from_bytes(os.fsencode(file.absolute()), safe='/')}?{options}"
 
 
 def _connect(file: Path, shared: bool) -> sqlite3.Connection:
@@ -109,20 +146,26 @@ def _connect(file: Path, shared: bool) -> sqlite3.Connection:
 
 
 def _connect_readonly(file: Path, shared: bool) -> sqlite3.Connection:
-    # immutable=1 reads a WAL database on a medium where the -shm file cannot be made; it ignores a leftover WAL, so it
+    # mode=rw with query_only, because closing a WAL database opened with mode=ro leaves -wal and -shm files behind, and
+    # because mode=ro cannot roll back what a killed writer left. A file that may not be written is opened for reading.
+    # immutable=1 reads a WAL database in a folder where the -shm file cannot be made; it ignores a leftover WAL, so it
     # is the second choice (https://sqlite.org/wal.html#read_only_databases).
-    for options in ("mode=ro", "mode=ro&immutable=1"):
+    for options in ("mode=rw", "mode=ro&immutable=1"):
         connection = sqlite3.connect(
-            f"file:{quote_from_bytes(os.fsencode(file.absolute()), safe='/')}?{options}",
+            _uri(file, options),
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
             check_same_thread=not shared,
         )
         try:
+            connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
+            # A busy database must not be read as if nobody wrote to it.
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
             last_error = error
         except BaseException:
             connection.close()
@@ -132,24 +175,24 @@ def _connect_readonly(file: Path, shared: bool) -> sqlite3.Connection:
     raise last_error
 
 
-def _described(error: sqlite3.Error, file: Path) -> str:
+def _described(error: sqlite3.Error, file: Path) -> LibraryError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     folder = file.parent
     match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"The library in {folder} is busy with another program; try again in a moment."
+            return LibraryError(f"The library in {folder} is busy with another program; try again in a moment.")
         case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
-            return (
+            return LibraryError(
                 f"The disk of the library in {folder} is full or failing ({error}); free some space or check the disk,"
                 " then run the command again."
             )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
-            return (
+            return LibraryError(
                 f"The library in {folder} cannot be opened or written to; check its permissions, or name another with"
                 " --library."
             )
         case _:
-            return (
+            return DamagedDatabaseError(
                 f"{file} is damaged or no imgfind library ({error}); restore it from a backup, or name another folder"
                 " with --library."
             )

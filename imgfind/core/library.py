@@ -21,20 +21,21 @@ from imgfind.core.job import Job
 from imgfind.core.records import Encoder, FileProblem, Hit, ModelFiles
 from imgfind.core.scan import check_folder
 from imgfind.core.searching import Searcher
-from imgfind.core.store import Model, ModelVectors, PhotoDetails, Root, Store
-from imgfind.core.thumbs import Previews
+from imgfind.core.store import CATALOGUE_FILE, Model, ModelVectors, PhotoDetails, Root, Store
+from imgfind.core.thumbs import PREVIEWS_FILE, Previews
 from imgfind.core.vectors import VectorIndex
 
 LOCK_FILE = "indexer.lock"
 PID_FILE = "indexer.pid"
 VECTORS_FOLDER = "vectors"
 
+OWN_NAMES = (CATALOGUE_FILE, PREVIEWS_FILE, VECTORS_FOLDER, LOCK_FILE, PID_FILE)
+"""What the names in a library's folder begin with; SQLite keeps ``-wal`` and ``-shm`` files beside its own."""
+
 ACTIVE_MODEL = "active_model"
 """The model that answers searches."""
 TARGET_MODEL = "target_model"
 """The model that indexing works for; becomes the active one when every photo in reach has its vector."""
-
-_LOCK_TIMEOUT_S = 0.2
 
 DEVICE = "device"
 """The device that encoded last: what ``auto`` came to."""
@@ -42,6 +43,9 @@ DEVICE = "device"
 ENCODER_THREADS = 1
 """Threads torch may split one call over. Indexing runs several calls at once instead: with two threads each on 2 cores,
 small pictures went at 157 img/s, with one thread each at 213. A single query is a matter of milliseconds either way."""
+
+_LOCK_TIMEOUT_S = 0.2
+"""Long enough for somebody who only looks whether the lock is held to let it go."""
 
 EncoderLoader = Callable[..., Encoder]
 """``(model, *, device, threads) -> Encoder``, as :func:`imgfind.core.encode.load_encoder`."""
@@ -122,6 +126,7 @@ class Library:
             # What was asked for now may not work: better known before anything is written than midway.
             self._encoder(model, fingerprint, options.device)
         self.close()
+        self._check_new_folder()
         with self._indexer_lock(), contextlib.closing(Store.create(self.folder)) as store:
             model_id = store.add_model(
                 model.name, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION, dim=model.dim
@@ -158,14 +163,14 @@ class Library:
         The language is described in :mod:`imgfind.core.query`; raises :class:`QueryError` where it is not followed.
         """
         parsed = query.parse(text)
-        return self._ready(k).search(parsed, k, _folder(folder))
+        return self._ready(k).search(parsed, k, self._searched_folder(folder))
 
     def similar(self, picture: str | bytes, k: int = 20, folder: str | None = None) -> list[Hit]:
         """Return the ``k`` photos most like a picture: a path, or the bytes of an image file.
 
         The picture need not be in the library; where it is, that very file is left out.
         """
-        return self._ready(k).similar(picture, k, _folder(folder))
+        return self._ready(k).similar(picture, k, self._searched_folder(folder))
 
     def show(self, path: str) -> PhotoDetails | FileProblem:
         """Return what is known of the photo at ``path``, or its problem. Raises :class:`LibraryError` for others."""
@@ -226,6 +231,13 @@ class Library:
         active = store.model(ACTIVE_MODEL)
         return active is not None and ModelVectors(store.database, active.model_id, active.dim).count() > 0
 
+    def _searched_folder(self, folder: str | None) -> str | None:
+        """Return ``folder`` absolute; one that is away may still be searched, one nobody knows is a mistake."""
+        if folder is None:
+            return None
+        absolute = os.path.abspath(folder)
+        return absolute if folder and self._store().has_photos_below(absolute) else check_folder(folder)
+
     def _ready(self, k: int) -> Searcher:
         if k < 1:
             raise UsageError("The number of results must be 1 or more.")
@@ -267,23 +279,32 @@ class Library:
             self._encoders[fingerprint, wanted] = self._load_encoder(model, device=wanted, threads=ENCODER_THREADS)
         return self._encoders[fingerprint, wanted]
 
+    def _check_new_folder(self) -> None:
+        """Refuse to put a new library among other files: into a folder of photos, say."""
+        if Store.exists(self.folder):
+            return
+        with contextlib.suppress(OSError):  # missing, or not to be listed: whoever makes the folder says so
+            if any(not name.startswith((".", *OWN_NAMES)) for name in os.listdir(self.folder)):
+                raise LibraryError(
+                    f"{self.folder} holds other files and no library; name a new or an empty folder with --library."
+                )
+
     @contextlib.contextmanager
     def _indexer_lock(self) -> Iterator[None]:
         """Be the only indexer of this library, or say who is."""
-        with self._acquired_lock():
-            pid_file = self.folder / PID_FILE
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):
-                    pid_file.unlink(missing_ok=True)
+        lock = self._acquired_lock()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                (self.folder / PID_FILE).unlink(missing_ok=True)
+            lock.release()
 
     def _acquired_lock(self) -> filelock.BaseFileLock:
         """Return the lock, held, with the pid noted beside it."""
         lock = filelock.FileLock(self.folder / LOCK_FILE)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Not at once: somebody may just be looking whether it is held.
             lock.acquire(timeout=_LOCK_TIMEOUT_S)
             (self.folder / PID_FILE).write_text(str(os.getpid()))
         except filelock.Timeout as error:
@@ -326,7 +347,3 @@ def _size_bytes(folder: Path) -> int:
         with contextlib.suppress(OSError):
             total += entry.stat().st_size if entry.is_file() else 0
     return total
-
-
-def _folder(folder: str | None) -> str | None:
-    return None if folder is None else check_folder(folder)

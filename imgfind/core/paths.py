@@ -20,7 +20,7 @@ def from_bytes(raw: bytes) -> str:
 
 
 def displayed(path: str) -> str:
-    r"""Return ``path`` on one printable line: bytes that are not UTF-8 and control characters as ``\xNN`` / ``\uNNNN``.
+    r"""Return ``path`` on one printable line: bytes that are not UTF-8 and control characters escaped as in Python.
 
     A newline in a file name must not forge a second row in a table, nor an escape sequence reach the terminal.
     """
@@ -33,14 +33,14 @@ def _displayed_char(char: str) -> str:
         return f"\\x{code - 0xDC00:02x}"
     # Cf holds the direction overrides that make "gpj.exe" read "exe.jpg".
     if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
     return char
 
 
 def uri(path: str) -> str:
     """Return the percent-encoded ``file:`` URI of an absolute path (RFC 8089), exact for any file name."""
     raw = to_bytes(path).replace(os.sep.encode(), b"/")
-    if raw.startswith(b"//"):  # \\server\share
+    if os.sep == "\\" and raw.startswith(b"//"):  # \\server\share; elsewhere // is another way to write /
         return "file:" + quote_from_bytes(raw, safe="/")
     return "file://" + ("" if raw.startswith(b"/") else "/") + quote_from_bytes(raw, safe="/:")
 
@@ -48,7 +48,7 @@ def uri(path: str) -> str:
 def subtree_bounds(folder: str) -> tuple[bytes, bytes]:
     """Return ``(low, high)`` so that ``low <= path < high`` holds for exactly the paths below ``folder``.
 
-    A range uses the index on the path column and is exact for every byte, which LIKE is not.
+    A range uses the index on the path column and is exact for every byte, which LIKE is not. ``/`` is below itself.
     """
     low = to_bytes(folder).rstrip(os.sep.encode()) + os.sep.encode()
     return low, low[:-1] + bytes([low[-1] + 1])

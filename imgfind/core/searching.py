@@ -69,7 +69,7 @@ class Searcher:
         try:
             read = self._read(picture)
         except UnreadablePhotoError as error:
-            name = paths.displayed(picture) if isinstance(picture, str) else "The picture on standard input"
+            name = f"'{paths.displayed(picture)}'" if isinstance(picture, str) else "The picture on standard input"
             raise ImgfindError(f"{name} cannot be used as a query: {error.reason}; choose another picture.") from error
         known = self.store.vector_of_hash(self.model_id, read.content_hash)
         if known is not None:
@@ -82,20 +82,24 @@ class Searcher:
         if isinstance(picture, bytes):
             return reading.read_bytes(picture, self.model.preprocess)
         if not os.path.isfile(picture):
-            raise UnreadablePhotoError("there is no such file")
+            raise UnreadablePhotoError("it is no file" if os.path.exists(picture) else "there is no such file")
         return reading.read_photo(picture, self.model.preprocess)
 
     def _ranked(self, vector: FloatArray, k: int, folder: str | None) -> list[Hit]:
         allowed = None if folder is None else self.store.vector_ids_below(self.model_id, folder)
-        wanted = k
+        wanted = k + 1
         while True:
             ids, scores = self.index.nearest(vector, wanted, allowed)
-            hits = self.store.hits(self.model_id, dict(zip(ids.tolist(), scores.tolist(), strict=True)))
+            # Stored in half precision, a unit vector may come out a little longer than 1.
+            cosines = np.clip(scores, -1, 1).tolist()
+            hits = self.store.hits(self.model_id, dict(zip(ids.tolist(), cosines, strict=True)))
             if folder is not None:
                 hits = [hit for hit in hits if paths.is_below(hit.path, folder)]
-            # Vectors of vanished contents take up places without giving a photo: ask for more until it is enough.
-            if len(hits) >= k or len(ids) < wanted:
-                return sorted(hits, key=lambda hit: (-hit.score, os.fsencode(hit.path)))[:k]
+            hits.sort(key=lambda hit: (-hit.score, os.fsencode(hit.path)))
+            # Vectors of vanished contents take up places without giving a photo, and the order by path needs all that
+            # score as much as the last one: ask for more until it is enough.
+            if len(ids) < wanted or (len(hits) >= k and cosines[-1] < hits[k - 1].score):
+                return hits[:k]
             wanted *= 4
 
 

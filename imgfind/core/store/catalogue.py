@@ -25,8 +25,8 @@ from imgfind.core.records import (
     RootId,
 )
 from imgfind.core.store import schema
-from imgfind.core.store.opening import CATALOGUE_FILE, checked_version, migrate
-from imgfind.core.store.rows import IndexedPhoto, Model, PhotoDetails, Root
+from imgfind.core.store.opening import CATALOGUE_FILE, check_opened, checked_version, migrate
+from imgfind.core.store.rows import IndexedPhoto, Model, PhotoDetails, Root, stamp
 
 
 class Store:
@@ -45,25 +45,30 @@ class Store:
     @classmethod
     def open(cls, folder: Path, *, readonly: bool) -> "Store":
         """Open the catalogue in ``folder``. Raises :class:`LibraryError` where there is none, or none we can read."""
-        version = checked_version(folder)
-        if version == 0:
+        if checked_version(folder) == 0:
             raise LibraryError(f"There is no imgfind library in {folder}; make one with: imgfind index FOLDER")
-        if readonly and version < schema.SCHEMA_VERSION:
-            raise LibraryError(
-                f"The library in {folder} is from an older imgfind; run 'imgfind index' once to update it."
-            )
-        store = cls(folder, Database(folder / CATALOGUE_FILE, readonly=readonly))
-        if not readonly:
-            migrate(store.database, version)
-        return store
+        return cls._opened(folder, readonly=readonly)
 
     @classmethod
     def create(cls, folder: Path) -> "Store":
         """Open the catalogue in the existing ``folder``, making or updating it."""
-        version = checked_version(folder)
-        store = cls(folder, Database(folder / CATALOGUE_FILE))
-        migrate(store.database, version)
-        return store
+        checked_version(folder)
+        return cls._opened(folder, readonly=False)
+
+    @classmethod
+    def _opened(cls, folder: Path, *, readonly: bool) -> "Store":
+        database = Database(folder / CATALOGUE_FILE, readonly=readonly)
+        try:
+            if not readonly:
+                migrate(database)
+            elif check_opened(database) < schema.SCHEMA_VERSION:
+                raise LibraryError(
+                    f"The library in {folder} is from an older imgfind; run 'imgfind index' once to update it."
+                )
+        except BaseException:
+            database.close()
+            raise
+        return cls(folder, database)
 
     def close(self) -> None:
         """Close the catalogue."""
@@ -103,20 +108,24 @@ class Store:
         return [Root(RootId(row[0]), os.fsdecode(row[1]), *row[2:]) for row in rows]
 
     def add_root(self, folder: str, *, volume: str | None) -> RootId:
-        """Add a folder; roots below it become part of it."""
+        """Add a folder; roots below it become part of it, with what they miss."""
         database = self.database
+        low, high = paths.subtree_bounds(folder)
         with database.transaction():
             root_id = database.value(
-                "INSERT INTO roots (path, volume) VALUES (?, ?) RETURNING root_id", (os.fsencode(folder), volume)
+                """INSERT INTO roots (path, volume, state) SELECT ?, ?, CASE WHEN EXISTS (
+                       SELECT 1 FROM roots WHERE path >= ? AND path < ? AND state <> 'online'
+                   ) THEN 'vanished' ELSE 'online' END RETURNING root_id""",
+                (os.fsencode(folder), volume, low, high),
             )
-            low, high = paths.subtree_bounds(folder)
             for table in ("photos", "problems"):
                 database.execute(
                     f"UPDATE {table} SET root_id = ? WHERE root_id IN"
                     " (SELECT root_id FROM roots WHERE path >= ? AND path < ?)",
                     (root_id, low, high),
                 )
-            database.execute("DELETE FROM roots WHERE path >= ? AND path < ?", (low, high))
+            # The root of all lies within its own bounds.
+            database.execute("DELETE FROM roots WHERE path >= ? AND path < ? AND root_id <> ?", (low, high, root_id))
         return RootId(root_id)
 
     # Models
@@ -223,7 +232,7 @@ class Store:
                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET root_id = excluded.root_id,
                 size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, device = excluded.device,
                 inode = excluded.inode, content_id = excluded.content_id, offline = 0""",
-            (photo.root_id, path, file.size_bytes, file.mtime_ns, str(file.device), str(file.inode), content_id),
+            (photo.root_id, path, *stamp(file), str(file.device), str(file.inode), content_id),
         )
         self.database.execute("DELETE FROM problems WHERE path = ?", (path,))
         return {before} if before is not None and before != content_id else set()
@@ -234,7 +243,7 @@ class Store:
         self.database.execute(
             "INSERT OR REPLACE INTO problems (path, root_id, size_bytes, mtime_ns, reason, transient, decode_version)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (path, root_id, file.size_bytes, file.mtime_ns, problem.reason, int(problem.transient), decode_version),
+            (path, root_id, *stamp(file), problem.reason, int(problem.transient), decode_version),
         )
         if problem.transient:
             return set()
@@ -284,6 +293,11 @@ class Store:
             (model_id, low, high),
         )
         return np.array([vector_id for (vector_id,) in rows], dtype=np.int64)
+
+    def has_photos_below(self, folder: str) -> bool:
+        """Tell whether a photo below ``folder`` is known, there or offline."""
+        bounds = paths.subtree_bounds(folder)
+        return bool(self.database.value("SELECT EXISTS (SELECT 1 FROM photos WHERE path >= ? AND path < ?)", bounds))
 
     def vector_of_hash(self, model_id: ModelId, content_hash: bytes) -> FloatArray | None:
         """Return the vector of a content, if there is one."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from imgfind.core import paths
 from imgfind.core.database import Database
 from imgfind.core.records import FoundFile, ModelId, RootId
+from imgfind.core.store.rows import stamp
 from imgfind.core.store.schema import NOW
 
 MASS_VANISH_SHARE = 0.2
@@ -24,13 +25,15 @@ MASS_VANISH_FLOOR = 20
 
 _TEMPORARY_TABLES = (
     """CREATE TEMP TABLE IF NOT EXISTS seen (
-        path BLOB PRIMARY KEY, root_id INTEGER, size_bytes INTEGER, mtime_ns INTEGER, device TEXT, inode TEXT
+        path BLOB PRIMARY KEY, root_id INTEGER, size_bytes INTEGER, mtime_ns INTEGER, device TEXT, inode TEXT,
+        moved INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID""",
+    "CREATE TEMP TABLE IF NOT EXISTS aliases (path BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TEMP TABLE IF NOT EXISTS scopes (root_id INTEGER, low BLOB, high BLOB)",
-    "CREATE TEMP TABLE IF NOT EXISTS unlisted (path BLOB, low BLOB, high BLOB)",
+    "CREATE TEMP TABLE IF NOT EXISTS unlisted (low BLOB, high BLOB)",
     """CREATE TEMP TABLE IF NOT EXISTS gone (
         photo_id INTEGER PRIMARY KEY, root_id INTEGER, path BLOB, size_bytes INTEGER, mtime_ns INTEGER, device TEXT,
-        inode TEXT, offline INTEGER
+        inode TEXT, content_id INTEGER, offline INTEGER, alias INTEGER
     )""",
     """CREATE TEMP TABLE IF NOT EXISTS todo (
         todo_id INTEGER PRIMARY KEY, root_id INTEGER, path BLOB, size_bytes INTEGER, mtime_ns INTEGER, device TEXT,
@@ -38,8 +41,9 @@ _TEMPORARY_TABLES = (
     )""",
 )
 
-_IN_SCOPE = "EXISTS (SELECT 1 FROM scopes AS s WHERE s.root_id = t.root_id AND t.path >= s.low AND t.path < s.high)"
-_UNLISTED = "EXISTS (SELECT 1 FROM unlisted AS u WHERE t.path = u.path OR (t.path >= u.low AND t.path < u.high))"
+# Ranges on the left of CROSS JOIN, so that each is one walk along the index on the path, however many there are.
+_IN_SCOPE = "scopes AS s CROSS JOIN {table} AS t ON t.path >= s.low AND t.path < s.high AND t.root_id = s.root_id"
+_UNLISTED = "unlisted AS u CROSS JOIN {table} AS t ON t.path >= u.low AND t.path < u.high"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +82,15 @@ class Reconciliation:
         self._database = database
         for statement in _TEMPORARY_TABLES:
             database.execute(statement)
-        for table in ("seen", "scopes", "unlisted", "gone", "todo"):
+        for table in ("seen", "aliases", "scopes", "unlisted", "gone", "todo"):
             database.execute(f"DELETE FROM {table}")
 
     def add(self, root_id: RootId, files: Iterable[FoundFile]) -> None:
         """Note files the scan came across."""
         self._database.execute_many(
-            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (os.fsencode(file.path), root_id, file.size_bytes, file.mtime_ns, str(file.device), str(file.inode))
-                for file in files
-            ),
+            "INSERT OR REPLACE INTO seen (path, root_id, size_bytes, mtime_ns, device, inode)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            ((os.fsencode(file.path), root_id, *stamp(file), str(file.device), str(file.inode)) for file in files),
         )
 
     def apply(
@@ -115,12 +117,14 @@ class Reconciliation:
             gone = self._forget_gone()
             self._mark_seen()
             self._collect_todo(model_id, decode_version)
+        todo = database.value("SELECT count(*) FROM todo")
+        moved_in_todo = database.value("SELECT count(*) FROM todo JOIN seen USING (path) WHERE moved = 1")
         return Plan(
-            todo=database.value("SELECT count(*) FROM todo"),
-            unchanged=database.value("SELECT count(*) FROM seen") - database.value("SELECT count(*) FROM todo"),
+            todo=todo,
+            unchanged=database.value("SELECT count(*) FROM seen WHERE moved = 0") - (todo - moved_in_todo),
             moved=moved,
             gone=gone,
-            offline=database.value(f"SELECT count(*) FROM photos AS t WHERE t.offline = 1 AND {_IN_SCOPE}"),
+            offline=database.value(f"SELECT count(*) FROM {_IN_SCOPE.format(table='photos')} WHERE t.offline = 1"),
         )
 
     def todo(self, *, after: int, limit: int) -> list[tuple[int, Todo]]:
@@ -139,27 +143,36 @@ class Reconciliation:
         self._database.execute_many(
             "INSERT INTO scopes VALUES (?, ?, ?)", ((s.root_id, *paths.subtree_bounds(s.folder)) for s in scopes)
         )
-        self._database.execute_many(
-            "INSERT INTO unlisted VALUES (?, ?, ?)", ((os.fsencode(p), *paths.subtree_bounds(p)) for p in unlisted)
-        )
+        for path in unlisted:
+            itself = os.fsencode(path)
+            self._database.execute_many(
+                "INSERT INTO unlisted VALUES (?, ?)", [paths.subtree_bounds(path), (itself, itself + b"\0")]
+            )
 
     def _keep_one_path_per_file(self) -> None:
-        # Hard links and file links: the path known already stays, else the first by name.
+        # Hard links and file links: the path known already stays, else the first by name. Size and time are equal in
+        # any case, and guard against file systems that make their inode numbers up.
         self._database.execute(
-            """DELETE FROM seen WHERE path IN (
+            """INSERT INTO aliases
                 SELECT path FROM (
                     SELECT s.path, row_number() OVER (
-                        PARTITION BY s.device, s.inode ORDER BY p.path IS NULL, s.path
+                        PARTITION BY s.inode, s.device, s.size_bytes, s.mtime_ns ORDER BY p.path IS NULL, s.path
                     ) AS place
                     FROM seen AS s LEFT JOIN photos AS p ON p.path = s.path WHERE s.inode <> '0'
-                ) WHERE place > 1)"""
+                ) WHERE place > 1"""
         )
+        self._database.execute("DELETE FROM seen WHERE path IN (SELECT path FROM aliases)")
 
     def _collect_gone(self) -> None:
         self._database.execute(
             f"""INSERT INTO gone
-                SELECT photo_id, root_id, path, size_bytes, mtime_ns, device, inode, offline FROM photos AS t
-                WHERE {_IN_SCOPE} AND NOT {_UNLISTED} AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.path = t.path)"""
+                SELECT t.photo_id, t.root_id, t.path, t.size_bytes, t.mtime_ns, t.device, t.inode, t.content_id,
+                    t.offline, EXISTS (SELECT 1 FROM aliases AS a WHERE a.path = t.path)
+                FROM {_IN_SCOPE.format(table="photos")}
+                WHERE NOT EXISTS (SELECT 1 FROM seen WHERE seen.path = t.path)"""
+        )
+        self._database.execute(
+            f"DELETE FROM gone WHERE photo_id IN (SELECT t.photo_id FROM {_UNLISTED.format(table='photos')})"
         )
 
     def _move(self) -> int:
@@ -190,6 +203,7 @@ class Reconciliation:
             moves.items(),
         )
         self._database.execute_many("DELETE FROM gone WHERE photo_id = ?", ((photo_id,) for photo_id in moves))
+        self._database.execute_many("UPDATE seen SET moved = 1 WHERE path = ?", ((path,) for path in moves.values()))
         return len(moves)
 
     def _mark_offline(self, scopes: list[Scope], *, confirm_missing: bool) -> None:
@@ -202,40 +216,42 @@ class Reconciliation:
                 database.execute("UPDATE roots SET state = 'missing' WHERE root_id = ?", root)
             elif confirm_missing or database.value("SELECT state FROM roots WHERE root_id = ?", root) != "vanished":
                 database.execute("UPDATE roots SET state = 'online' WHERE root_id = ?", root)
-            else:
-                # It stays so until those photos are back or confirmed to be deleted: else a few new photos would
-                # bring the share below the limit and the rest would go unasked.
-                database.execute("DELETE FROM gone WHERE root_id = ? AND offline = 1", root)
         if confirm_missing:
             return
+        # A root stays vanished until those photos are back or confirmed to be deleted: else a few new photos, or a look
+        # at a part of it, would bring the loss below the limit and the rest would go unasked.
+        database.execute(
+            """DELETE FROM gone WHERE offline = 1 AND alias = 0
+               AND root_id IN (SELECT root_id FROM roots WHERE state = 'vanished')"""
+        )
+        # An alias is no loss: its file was seen under another name.
         lost_groups = database.rows(
             """SELECT g.root_id, g.device, count(*) AS lost,
                    (SELECT count(*) FROM photos AS p WHERE p.root_id = g.root_id AND p.device = g.device) AS had
-               FROM gone AS g GROUP BY g.root_id, g.device"""
+               FROM gone AS g WHERE g.alias = 0 GROUP BY g.root_id, g.device"""
         )
         for root_id, device, lost, had in lost_groups:
             if lost == had or (lost >= MASS_VANISH_FLOOR and lost > MASS_VANISH_SHARE * had):
                 database.execute(
                     "UPDATE photos SET offline = 1 WHERE photo_id IN"
-                    " (SELECT photo_id FROM gone WHERE root_id = ? AND device = ?)",
+                    " (SELECT photo_id FROM gone WHERE root_id = ? AND device = ? AND alias = 0)",
                     (root_id, device),
                 )
-                database.execute("DELETE FROM gone WHERE root_id = ? AND device = ?", (root_id, device))
+                database.execute("DELETE FROM gone WHERE root_id = ? AND device = ? AND alias = 0", (root_id, device))
                 database.execute("UPDATE roots SET state = 'vanished' WHERE root_id = ?", (root_id,))
 
     def _forget_gone(self) -> int:
         database = self._database
         gone: int = database.execute("DELETE FROM photos WHERE photo_id IN (SELECT photo_id FROM gone)")
-        if gone:
-            database.execute(
-                f"""UPDATE contents SET vanished_at = {NOW}
-                   WHERE vanished_at IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM photos AS p WHERE p.content_id = contents.content_id)"""
-            )
         database.execute(
-            f"""DELETE FROM problems AS t WHERE {_IN_SCOPE} AND NOT {_UNLISTED}
-                AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.path = t.path)
-                AND (SELECT state FROM roots AS r WHERE r.root_id = t.root_id) = 'online'"""
+            f"""UPDATE contents SET vanished_at = {NOW} WHERE content_id IN (SELECT content_id FROM gone)
+               AND NOT EXISTS (SELECT 1 FROM photos AS p WHERE p.content_id = contents.content_id)"""
+        )
+        database.execute(
+            f"""DELETE FROM problems WHERE path IN (
+                    SELECT t.path FROM {_IN_SCOPE.format(table="problems")} JOIN roots AS r ON r.root_id = t.root_id
+                    WHERE r.state = 'online' AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.path = t.path))
+                AND path NOT IN (SELECT t.path FROM {_UNLISTED.format(table="problems")})"""
         )
         return gone
 

@@ -6,6 +6,12 @@ from typing import NamedTuple
 from imgfind.core.records import Facts, FloatArray, FoundFile, ModelId, PerceptualHash, RootId
 
 
+def stamp(file: FoundFile) -> tuple[int, int]:
+    """Return size and time of a file as the catalogue keeps and compares them."""
+    # SQLite's integers end at the year 2262; file systems and broken clocks go further.
+    return file.size_bytes, max(-(2**63), min(file.mtime_ns, 2**63 - 1))
+
+
 class Root(NamedTuple):
     """A folder the user added; ``state`` is ``online``, ``missing`` or ``vanished`` (lost too much at once)."""
 

@@ -1,0 +1,314 @@
+"""Ranking: terms into one vector, nearest contents, the photos that show them, in an order that never changes."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgfind.core.errors import ImgfindError, QueryError, UsageError
+from imgfind.core.indexing import IndexOptions
+from imgfind.core.library import Library
+from imgfind.core.records import Encoder, Hit
+from tests.fake_encoder import FakeEncoder
+from tests.pictures import paint
+
+REPOSITORY = Path(__file__).parent.parent.parent
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "pink": (255, 120, 120), "white": (255,) * 3}
+
+
+def no_encoder(*_arguments: object, **_options: object) -> Encoder:
+    pytest.fail("an encoder was loaded")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Return a folder of five photos, one of each colour."""
+    for name, colour in COLOURS.items():
+        paint(tmp_path / "photos" / f"{name}.jpg", colour)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def library(tmp_path: Path, photos: Path) -> Library:
+    """Return a library of these photos."""
+    library = Library(tmp_path / "library", load_encoder=FakeEncoder)
+    library.index([str(photos)])
+    return library
+
+
+def names(hits: list[Hit]) -> list[str]:
+    return [Path(hit.path).stem for hit in hits]
+
+
+def vector_of(library: Library, path: Path) -> np.ndarray:
+    """Return what the encoder makes of a picture, by itself."""
+    vector: np.ndarray = library._ready(1).picture_vector(path.read_bytes())
+    return vector
+
+
+# Ranking
+
+
+def test_the_best_comes_first_and_scores_are_cosines(library: Library, photos: Path) -> None:
+    hits = library.search("red", 5)
+
+    assert names(hits)[:2] == ["red", "pink"]
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    word = FakeEncoder(library._ready(1).model).encode_texts(["red"])[0]
+    for hit in hits:
+        assert hit.score == pytest.approx(float(word @ vector_of(library, Path(hit.path))), abs=2e-3)
+
+
+def test_a_hit_says_what_is_known_of_the_photo(library: Library, photos: Path) -> None:
+    hit = library.search("red", 1)[0]
+
+    assert (hit.path, hit.width_px, hit.height_px, hit.offline) == (str(photos / "red.jpg"), 64, 48, False)
+
+
+def test_k_bounds_the_hits_and_may_be_larger_than_the_library(library: Library) -> None:
+    assert names(library.search("red", 2)) == ["red", "pink"]
+    assert len(library.search("red", 1000)) == 5
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_less_than_one_hit_cannot_be_asked_for(library: Library, k: int) -> None:
+    with pytest.raises(UsageError, match="1 or more"):
+        library.search("red", k)
+    with pytest.raises(UsageError, match="1 or more"):
+        library.similar("photo.jpg", k)
+
+
+def test_equal_scores_are_ordered_by_path_however_many_are_asked_for(library: Library, photos: Path) -> None:
+    # The same pixels in different bytes: equal vectors of different contents, in an order of ids unlike that of paths.
+    (photos / "blue.jpg").unlink()
+    flat = Image.new("RGB", (64, 48), "blue")
+    for number, name in enumerate(("z", "m", "a", "k", "b", "y")):
+        flat.save(photos / f"{name}.png", compress_level=number)
+        library.index()
+    shutil.copyfile(photos / "z.png", photos / "c.png")
+    library.index()
+
+    everything = names(library.search("blue", 100))
+
+    assert everything[:7] == ["a", "b", "c", "k", "m", "y", "z"]
+    for k in range(1, 8):
+        assert names(library.search("blue", k)) == everything[:k]
+
+
+def test_every_copy_of_a_photo_is_a_hit(library: Library, photos: Path) -> None:
+    shutil.copyfile(photos / "red.jpg", photos / "again.jpg")
+    library.index()
+
+    assert names(library.search("red", 3)) == ["again", "red", "pink"]
+    assert names(library.search("red", 1)) == ["again"]
+
+
+SEARCH_IN_A_CHILD = """
+import json, sys
+sys.path.insert(0, ".")
+from imgfind.core.library import Library
+from tests.fake_encoder import FakeEncoder
+hits = Library(sys.argv[1], load_encoder=FakeEncoder).search(sys.argv[2], 100)
+print(json.dumps([[hit.path, hit.score] for hit in hits]))
+"""
+
+
+def test_another_process_gives_the_same_hits_in_the_same_order(library: Library, photos: Path) -> None:
+    for number in range(20):
+        shutil.copyfile(photos / "red.jpg", photos / f"copy{number}.jpg")
+    library.index()
+    here = [[hit.path, hit.score] for hit in library.search("sunset + 2*red", 100)]
+
+    for seed in ("1", "2"):
+        child = subprocess.run(
+            [sys.executable, "-c", SEARCH_IN_A_CHILD, str(library.folder), "sunset + 2*red"],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(child.stdout) == here
+
+
+# Terms
+
+
+def test_terms_are_added_and_subtracted(library: Library) -> None:
+    red, white = FakeEncoder(library._ready(1).model).encode_texts(["red", "white"])
+    assert names(library.search("red + white", 1)) == ["pink"]
+    for text, wanted in (("red + white", red + white), ("2*red - 0.5*white", 2 * red - white / 2)):
+        for hit in library.search(text, 5):
+            score = wanted @ vector_of(library, Path(hit.path)) / np.linalg.norm(wanted)
+            assert hit.score == pytest.approx(float(score), abs=2e-3)
+
+
+def test_weights_count(library: Library) -> None:
+    assert names(library.search("3*red + blue", 1)) == ["red"]
+    assert names(library.search("red + 3*blue", 1)) == ["blue"]
+    scores = {hit.path: hit.score for hit in library.search("2*red + 2*blue", 5)}
+    assert scores == pytest.approx({hit.path: hit.score for hit in library.search("red + blue", 5)}, abs=1e-6)
+
+
+def test_pictures_are_terms_too(library: Library, photos: Path) -> None:
+    assert names(library.search(f"image:{photos / 'green.jpg'}", 1)) == ["green"]
+    assert names(library.search(f"image:{photos / 'red.jpg'} + white", 1)) == ["pink"]
+    assert names(library.search(f'white - image:"{photos / "red.jpg"}"', 5))[-1] == "red"
+    assert names(library.search(f"red 0.2*image:{photos / 'blue.jpg'}", 1)) == ["red"]
+
+
+def test_terms_that_cancel_each_other_out_are_refused(library: Library, photos: Path) -> None:
+    with pytest.raises(UsageError, match="cancel each other out"):
+        library.search("red - red")
+    with pytest.raises(UsageError, match="cancel each other out"):
+        library.search(f"image:{photos / 'red.jpg'} - image:{photos / 'red.jpg'}")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "- red", "in:folder red"])
+def test_a_query_that_cannot_be_parsed_is_refused(library: Library, text: str) -> None:
+    with pytest.raises(QueryError):
+        library.search(text)
+
+
+# Folders
+
+
+def test_only_photos_below_the_folder_are_found(library: Library, photos: Path) -> None:
+    wanted = photos / "Füße \N{CAMERA}"
+    inside = [paint(wanted / "a.jpg"), paint(wanted / "deeper" / "b.jpg")]
+    paint(photos / "Füße \N{CAMERA} 2" / "sibling.jpg")
+    paint(photos / "Füße \N{CAMERA}.jpg")
+    shutil.copyfile(inside[0], photos / "copy outside.jpg")
+    library.index()
+
+    hits = library.search("red", 100, str(wanted))
+
+    assert sorted(hit.path for hit in hits) == [str(path) for path in inside]
+    assert library.similar(str(photos / "red.jpg"), 100, f"{wanted}/") == library.similar(
+        str(photos / "red.jpg"), 100, str(wanted)
+    )
+
+
+def test_a_narrow_folder_is_searched_to_its_end(library: Library, photos: Path) -> None:
+    for number in range(50):
+        paint(photos / f"red{number}.jpg")
+    far = paint(photos / "sub" / "far.jpg", (0, 255, 255))
+    library.index()
+
+    assert [hit.path for hit in library.search("red", 1, str(photos / "sub"))] == [str(far)]
+
+
+def test_a_folder_that_is_not_there_is_refused(library: Library, photos: Path) -> None:
+    with pytest.raises(ImgfindError, match="does not exist"):
+        library.search("red", 5, str(photos / "missing"))
+
+
+def test_a_folder_without_indexed_photos_gives_no_hits(library: Library, tmp_path: Path) -> None:
+    assert library.search("red", 5, str(tmp_path / "library")) == []
+
+
+# Pictures as queries
+
+
+def test_similar_leaves_out_the_photo_itself_but_not_its_copies(library: Library, photos: Path) -> None:
+    shutil.copyfile(photos / "red.jpg", photos / "copy.jpg")
+    library.index()
+
+    assert names(library.similar(str(photos / "red.jpg"), 2)) == ["copy", "pink"]
+    assert len(library.similar(str(photos / "red.jpg"), 100)) == 5
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_similar_knows_the_photo_under_another_name(
+    library: Library, photos: Path, tmp_path: Path, link: "type[os.link]"
+) -> None:
+    link(photos / "red.jpg", tmp_path / "other-name.jpg")
+
+    assert names(library.similar(str(tmp_path / "other-name.jpg"), 1)) == ["pink"]
+
+
+def test_similar_takes_a_relative_path(library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos)
+
+    assert names(library.similar("red.jpg", 1)) == ["pink"]
+
+
+def test_similar_takes_a_picture_that_is_not_in_the_library(library: Library, tmp_path: Path) -> None:
+    other = paint(tmp_path / "other.png", (0, 250, 10), (30, 90))
+
+    hits = library.similar(str(other), 3)
+
+    assert (len(hits), hits[0].path.endswith("green.jpg")) == (3, True)
+
+
+def test_similar_takes_the_bytes_of_a_picture(library: Library, photos: Path) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (20, 20), "blue").save(file, "PNG")
+
+    assert names(library.similar(file.getvalue(), 1)) == ["blue"]
+    assert names(library.similar((photos / "red.jpg").read_bytes(), 1)) == ["red"], "bytes are no file to leave out"
+
+
+def test_a_picture_whose_bytes_are_in_the_library_needs_no_encoder(
+    library: Library, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copyfile(photos / "red.jpg", tmp_path / "elsewhere.jpg")
+    without = Library(library.folder, load_encoder=no_encoder)
+
+    assert names(without.similar(str(photos / "red.jpg"), 1)) == ["pink"]
+    assert names(without.similar(str(tmp_path / "elsewhere.jpg"), 1)) == ["red"]
+    assert names(without.search(f"2*image:{photos / 'red.jpg'} + image:{photos / 'pink.jpg'}", 2)) == ["red", "pink"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing.jpg", "there is no such file"), (".", "no file"), ("text.jpg", "not a picture"), ("a.heic", "HEIC")],
+)
+def test_what_is_no_picture_is_refused_as_a_query(library: Library, tmp_path: Path, name: str, reason: str) -> None:
+    for file in ("text.jpg", "a.heic"):
+        (tmp_path / file).write_bytes(b"no picture")
+
+    with pytest.raises(ImgfindError, match=reason):
+        library.similar(str(tmp_path / name))
+    with pytest.raises(ImgfindError, match=reason):
+        library.search(f"image:{tmp_path / name}")
+
+
+def test_bytes_that_are_no_picture_are_refused_as_a_query(library: Library) -> None:
+    with pytest.raises(ImgfindError, match="standard input cannot be used"):
+        library.similar(b"no picture")
+
+
+# Photos that are gone or away
+
+
+@pytest.mark.parametrize("in_folder", [True, False])
+def test_photos_that_are_gone_take_no_places_among_the_hits(library: Library, photos: Path, in_folder: bool) -> None:
+    reds = [paint(photos / f"red{number}.jpg") for number in range(50)]
+    library.index()
+    for red in reds:
+        red.unlink()
+    library.index([], IndexOptions(confirm_missing=True))
+
+    hits = library.search("red", 5, str(photos) if in_folder else None)
+    assert (names(hits)[:2], len(hits)) == (["red", "pink"], 5)
+    assert len(library.similar(str(photos / "red.jpg"), 4)) == 4
+
+
+def test_photos_that_are_away_are_found_and_marked(library: Library, photos: Path, tmp_path: Path) -> None:
+    near = paint(tmp_path / "near" / "near.jpg", (0, 0, 0))
+    library.index([str(near.parent)])
+    photos.rename(tmp_path / "unplugged")
+    library.index()
+
+    assert {Path(hit.path).stem: hit.offline for hit in library.search("red", 10)} == {
+        **dict.fromkeys(COLOURS, True),
+        "near": False,
+    }
+    assert names(library.similar(str(tmp_path / "unplugged" / "red.jpg"), 1)) == ["red"]
