@@ -37,6 +37,11 @@ class IndexOptions:
     excludes: tuple[str, ...] = ()
     confirm_missing: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse negative numbers."""
+        if self.batch_size < 0 or self.jobs < 0:
+            raise UsageError("The batch size and the number of jobs must be 1 or more, or 0 to leave the choice.")
+
 
 @dataclass(slots=True)
 class IndexSummary:

@@ -6,30 +6,26 @@ creates or changes anything; only :meth:`Library.index` writes.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import filelock
-
-from imgfind.core import config, decode, encode, indexing, models, query
+from imgfind.core import config, decode, encode, indexing, lock, models, query, reading
 from imgfind.core.errors import LibraryError, ModelError, UsageError
 from imgfind.core.indexing import Indexer, IndexOptions, IndexSummary
 from imgfind.core.job import Job
-from imgfind.core.records import Encoder, FileProblem, Hit, ModelFiles
+from imgfind.core.records import Encoder, FileProblem, Hit, ModelFiles, ModelId
 from imgfind.core.scan import check_folder
 from imgfind.core.searching import Searcher
 from imgfind.core.store import CATALOGUE_FILE, Model, ModelVectors, PhotoDetails, Root, Store
 from imgfind.core.thumbs import PREVIEWS_FILE, Previews
 from imgfind.core.vectors import VectorIndex
 
-LOCK_FILE = "indexer.lock"
-PID_FILE = "indexer.pid"
 VECTORS_FOLDER = "vectors"
 
-OWN_NAMES = (CATALOGUE_FILE, PREVIEWS_FILE, VECTORS_FOLDER, LOCK_FILE, PID_FILE)
+OWN_NAMES = (CATALOGUE_FILE, PREVIEWS_FILE, VECTORS_FOLDER, lock.LOCK_FILE, lock.PID_FILE)
 """What the names in a library's folder begin with; SQLite keeps ``-wal`` and ``-shm`` files beside its own."""
 
 ACTIVE_MODEL = "active_model"
@@ -43,9 +39,6 @@ DEVICE = "device"
 ENCODER_THREADS = 1
 """Threads torch may split one call over. Indexing runs several calls at once instead: with two threads each on 2 cores,
 small pictures went at 157 img/s, with one thread each at 213. A single query is a matter of milliseconds either way."""
-
-_LOCK_TIMEOUT_S = 0.2
-"""Long enough for somebody who only looks whether the lock is held to let it go."""
 
 EncoderLoader = Callable[..., Encoder]
 """``(model, *, device, threads) -> Encoder``, as :func:`imgfind.core.encode.load_encoder`."""
@@ -127,10 +120,11 @@ class Library:
             self._encoder(model, fingerprint, options.device)
         self.close()
         self._check_new_folder()
-        with self._indexer_lock(), contextlib.closing(Store.create(self.folder)) as store:
+        with lock.held(self.folder), contextlib.closing(Store.create(self.folder)) as store:
             model_id = store.add_model(
                 model.name, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION, dim=model.dim
             )
+            store.set_setting(_files_setting(model_id), models.stamp(model))
             store.add_excludes(options.excludes)
             store.set_setting(TARGET_MODEL, str(model_id))
             if not self._can_be_searched(store):
@@ -183,12 +177,13 @@ class Library:
         return found
 
     def preview(self, path: str) -> bytes | None:
-        """Return the small JPEG of the photo at ``path``, or None where none is cached."""
+        """Return a small JPEG of the photo at ``path``, or None where neither the cache nor the file gives one."""
         photo = self._store().photo(os.path.abspath(path))
         if photo is None:
             return None
         with contextlib.closing(Previews(self.folder, readonly=True)) as previews:
-            return previews.get(photo.content_hash)
+            cached = previews.get(photo.content_hash)
+        return cached if cached is not None else reading.made_preview(photo.path)
 
     def problems(self) -> list[FileProblem]:
         """Return the files that could not be read, and why."""
@@ -210,7 +205,7 @@ class Library:
             device=store.setting(DEVICE) or self._config.device,
             vectors=ModelVectors(store.database, active.model_id, active.dim).count() if active else 0,
             size_bytes=_size_bytes(self.folder),
-            indexing_pid=self._indexing_pid(),
+            indexing_pid=lock.holder(self.folder),
         )
 
     def _store(self) -> Store:
@@ -222,6 +217,9 @@ class Library:
         """Return roots, excludes and the name of the target model of a library that may not exist yet."""
         if not Store.exists(self.folder):
             return [], [], None
+        if Store.is_outdated(self.folder):
+            with lock.held(self.folder):
+                Store.create(self.folder).close()
         store = self._store()
         target = store.model(TARGET_MODEL)
         return [root.path for root in store.roots()], store.excludes(), target.name if target else None
@@ -252,7 +250,9 @@ class Library:
         if active is None:
             raise LibraryError("The library is empty; fill it with: imgfind index FOLDER")
         model = models.find_model(active.name)
-        if models.fingerprint(model) != active.fingerprint:
+        # Hashing gigabytes for every search would take longer than searching.
+        same_files = models.stamp(model) == store.setting(_files_setting(active.model_id))
+        if not same_files and models.fingerprint(model) != active.fingerprint:
             raise ModelError(
                 f"The model '{active.name}' on this disk is not the one the library was indexed with; run 'imgfind"
                 " index' to index with the new one."
@@ -289,55 +289,10 @@ class Library:
                     f"{self.folder} holds other files and no library; name a new or an empty folder with --library."
                 )
 
-    @contextlib.contextmanager
-    def _indexer_lock(self) -> Iterator[None]:
-        """Be the only indexer of this library, or say who is."""
-        lock = self._acquired_lock()
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                (self.folder / PID_FILE).unlink(missing_ok=True)
-            lock.release()
 
-    def _acquired_lock(self) -> filelock.BaseFileLock:
-        """Return the lock, held, with the pid noted beside it."""
-        lock = filelock.FileLock(self.folder / LOCK_FILE)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=_LOCK_TIMEOUT_S)
-            (self.folder / PID_FILE).write_text(str(os.getpid()))
-        except filelock.Timeout as error:
-            pid = self._noted_pid()
-            who = f"process {pid}" if pid else "another process"
-            raise LibraryError(
-                f"The library in {self.folder} is being indexed by {who}; wait until it is done, or stop it."
-            ) from error
-        except OSError as error:
-            lock.release()
-            raise LibraryError(
-                f"The library folder {self.folder} cannot be written to ({error.strerror or error}); check its"
-                " permissions and the disk, or name another with --library."
-            ) from error
-        return lock
-
-    def _indexing_pid(self) -> int | None:
-        """Return the process that indexes this library now; one that was killed leaves its number but no lock."""
-        pid, lock_file = self._noted_pid(), self.folder / LOCK_FILE
-        if pid is None or not lock_file.exists():
-            return None
-        try:
-            with filelock.FileLock(lock_file, timeout=0):
-                return None
-        except filelock.Timeout:
-            return pid
-        except OSError:  # no permission to lock it, so none to know
-            return None
-
-    def _noted_pid(self) -> int | None:
-        with contextlib.suppress(OSError, ValueError):
-            return int((self.folder / PID_FILE).read_text())
-        return None
+def _files_setting(model_id: ModelId) -> str:
+    """Name the setting that keeps the sizes and times of the files a model was last fingerprinted from."""
+    return f"files of model {model_id}"
 
 
 def _size_bytes(folder: Path) -> int:

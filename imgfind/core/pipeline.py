@@ -17,7 +17,7 @@ import numpy as np
 
 from imgfind.core import decode, hashes, reading
 from imgfind.core.errors import UnreadablePhotoError
-from imgfind.core.job import Job, Progress
+from imgfind.core.job import Cancelled, Job, Progress
 from imgfind.core.reading import DecodedContent, ReadPhoto
 from imgfind.core.records import Encoder, FileProblem, FloatArray, FoundFile, ModelFiles, ModelId, RootId
 from imgfind.core.store import IndexedPhoto, KnownContents, NewContent, Store, Todo
@@ -91,44 +91,57 @@ class Pipeline:
         self._threads = threads
         self._fixed_size = bool(batch_size)
         self._batch_size = batch_size or FIRST_BATCH
+        self._waiting: deque[tuple[_Batch, Future[dict[bytes, FloatArray]]]] = deque()
+        """Batches being encoded, or encoded and to be stored next."""
 
     def run(self, todos: Iterator[Todo]) -> Generator[StoredBatch, None, None]:
         """Yield what was stored after each commit; closing the generator waits for the threads to end.
 
         Raises :class:`Cancelled`, and whatever the encoder or the store raises; what was yielded before stays.
         """
-        waiting: deque[tuple[_Batch, Future[dict[bytes, FloatArray]]]] = deque()
         with ExitStack() as stack:
             known = stack.enter_context(closing(KnownContents(self._store.folder, self._model_id)))
             pool = self._pool(stack, self._threads)
-            encoders = pool
-            batch = _Batch()
-            for todo, outcome in self._read_ahead(pool, todos, known):
-                self._add(batch, todo, outcome, known, waiting)
-                if batch.full(self._batch_size):
-                    if batch.fresh and self._encoder is None:
-                        encoders = self._loaded(stack, pool)
-                    waiting.append((batch, encoders.submit(self._encoded, batch)))
-                    batch = _Batch()
-                while waiting and (waiting[0][1].done() or len(waiting) > self._threads):
-                    yield self._stored(*waiting.popleft())
-            if batch.fresh and self._encoder is None:
-                encoders = self._loaded(stack, pool)
-            waiting.append((batch, encoders.submit(self._encoded, batch)))
-            for read, vectors in waiting:
-                self._job.report()
-                yield self._stored(read, vectors)
+            try:
+                yield from self._batches(stack, pool, todos, known)
+            except (Cancelled, GeneratorExit):
+                # What is encoded, or being encoded and waited for anyway, only lacks the commit.
+                while self._waiting and not self._waiting[0][1].cancel():
+                    self._store_next()
+                raise
+
+    def _batches(
+        self, stack: ExitStack, pool: ThreadPoolExecutor, todos: Iterator[Todo], known: KnownContents
+    ) -> Iterator[StoredBatch]:
+        encoders = pool
+        batch = _Batch()
+        for todo, outcome in self._read_ahead(pool, todos, known):
+            self._add(batch, todo, outcome, known)
+            if batch.full(self._batch_size):
+                encoders = self._submit(batch, encoders, stack)
+                batch = _Batch()
+            while self._waiting and (self._waiting[0][1].done() or len(self._waiting) > self._threads):
+                yield self._store_next()
+        if batch.items:
+            self._submit(batch, encoders, stack)
+        while self._waiting:
+            self._job.report()
+            yield self._store_next()
+
+    def _submit(self, batch: _Batch, encoders: ThreadPoolExecutor, stack: ExitStack) -> ThreadPoolExecutor:
+        """Let a batch be encoded; return the threads that encode, known once the encoder is loaded."""
+        if batch.fresh and self._encoder is None:
+            self._job.report(Progress("loading the model"))
+            self._encoder = self._load_encoder()
+            if self._encoder.device != "cpu":
+                encoders = self._pool(stack, 1)
+        self._waiting.append((batch, encoders.submit(self._encoded, batch)))
+        return encoders
 
     def _pool(self, stack: ExitStack, threads: int) -> ThreadPoolExecutor:
         pool = ThreadPoolExecutor(threads, thread_name_prefix="indexing")
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
         return pool
-
-    def _loaded(self, stack: ExitStack, pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
-        """Load the encoder; return the threads it may run on."""
-        self._job.report(Progress("loading the model"))
-        self._encoder = self._load_encoder()
-        return pool if self._encoder.device == "cpu" else self._pool(stack, 1)
 
     def _read_ahead(
         self, pool: ThreadPoolExecutor, todos: Iterator[Todo], known: KnownContents
@@ -150,21 +163,14 @@ class Pipeline:
         todo, future = pending.popleft()
         return todo, future.result()
 
-    def _add(
-        self,
-        batch: _Batch,
-        todo: Todo,
-        outcome: Outcome,
-        known: KnownContents,
-        waiting: deque[tuple[_Batch, Future[dict[bytes, FloatArray]]]],
-    ) -> None:
+    def _add(self, batch: _Batch, todo: Todo, outcome: Outcome, known: KnownContents) -> None:
         """Put one file into the batch; a copy of what is stored, or about to be, needs no encoding."""
         if not batch.items:
             batch.opened = time.monotonic()
         batch.items.append((todo, outcome))
         if isinstance(outcome, ReadPhoto) and outcome.content is not None:
             key = outcome.content_hash
-            if key not in known and not any(key in earlier.fresh for earlier, _ in waiting):
+            if key not in known and not any(key in earlier.fresh for earlier, _ in self._waiting):
                 batch.fresh.setdefault(key, outcome.content)
 
     def _encoded(self, batch: _Batch) -> dict[bytes, FloatArray]:
@@ -184,8 +190,9 @@ class Pipeline:
             # At most doubled, because the first batches also pay for warming up.
             self._batch_size = max(1, min(wanted, 2 * self._batch_size, LARGEST_BATCH))
 
-    def _stored(self, batch: _Batch, encoded: Future[dict[bytes, FloatArray]]) -> StoredBatch:
-        """Commit one batch."""
+    def _store_next(self) -> StoredBatch:
+        """Commit the batch that waits longest."""
+        batch, encoded = self._waiting.popleft()
         vectors = encoded.result()
         started = time.thread_time()
         photos: list[IndexedPhoto] = []

@@ -78,6 +78,15 @@ def read_bytes(data: bytes, preprocess: Preprocess) -> ReadPhoto:
     return ReadPhoto(hashes.content_hash(data), len(data), 0, content)
 
 
+def made_preview(path: str) -> bytes | None:
+    """Return the preview of the picture at ``path``, or None where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return decode.preview(decode.decode(file, min_edge_px=decode.PREVIEW_EDGE_PX).image)
+    except (OSError, UnreadablePhotoError):
+        return None
+
+
 def _hashed(file: BinaryIO, size_bytes: int) -> tuple[BinaryIO, bytes]:
     if size_bytes <= IN_MEMORY_BYTES:
         data = file.read()

@@ -19,10 +19,11 @@ from imgfind.core import reading
 from imgfind.core.errors import ImgfindError, LibraryError, ModelError, UnreadablePhotoError, UsageError
 from imgfind.core.indexing import IndexOptions
 from imgfind.core.job import Cancelled, Job, Progress
-from imgfind.core.library import LOCK_FILE, PID_FILE, Library
+from imgfind.core.library import Library
+from imgfind.core.lock import LOCK_FILE, PID_FILE
 from imgfind.core.reading import ReadPhoto
 from imgfind.core.records import FileProblem, Hit, ModelFiles, Preprocess
-from imgfind.core.store import PhotoDetails
+from imgfind.core.store import PhotoDetails, schema
 from imgfind.core.vectors import VectorIndex
 from tests.fake_encoder import FakeEncoder
 from tests.pictures import age, paint
@@ -447,7 +448,7 @@ def test_previews_and_search_graph_may_be_deleted_at_any_moment(
         for file in library.folder.glob("previews.sqlite3*"):
             file.unlink()
         assert names_and_scores(other, photos) == exact
-        assert other.preview(str(photos / "red0.jpg")) is None
+        assert other.preview(str(photos / "red0.jpg")), "it is made again from the photo"
     paint(photos / "new.jpg", (0, 255, 0))
     assert library.index().encoded == 1
     assert list((library.folder / "vectors").glob("*.hnsw")) == graphs
@@ -581,3 +582,42 @@ def test_a_folder_that_is_away_can_still_be_searched(library: Library, photos: P
     assert library.search("red", folder=str(photos))
     with pytest.raises(ImgfindError, match="does not exist"):
         library.search("red", folder=str(photos.with_name("never seen")))
+
+
+def test_a_preview_that_is_not_cached_is_made_from_the_photo(library: Library, photos: Path) -> None:
+    library.index([str(photos)])
+    cached = library.preview(str(photos / "red0.jpg"))
+    (library.folder / "previews.sqlite3").unlink()
+
+    assert library.preview(str(photos / "red0.jpg")) == cached is not None
+    (photos / "red0.jpg").unlink()
+    assert library.preview(str(photos / "red0.jpg")) is None
+
+
+def test_indexing_updates_a_library_of_an_older_schema(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index([str(photos)])
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE later (a TEXT)"))
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", len(schema.MIGRATIONS))
+    newer = Library(library.folder, load_encoder=FakeEncoder)
+
+    with pytest.raises(LibraryError, match="run 'imgfind index' once"):
+        newer.search("red")
+    assert newer.index().unchanged == 8
+    assert newer.search("red")
+
+
+def test_a_search_does_not_read_the_weights_to_know_that_they_are_the_same(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index([str(photos)])
+    monkeypatch.setattr(library_module.models, "fingerprint", lambda _model: pytest.fail("the weights were hashed"))
+
+    assert Library(library.folder, load_encoder=FakeEncoder).search("red")
+
+
+@pytest.mark.parametrize("wrong", [{"jobs": -1}, {"batch_size": -1}])
+def test_negative_numbers_are_refused_before_anything_happens(wrong: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="1 or more"):
+        IndexOptions(**wrong)

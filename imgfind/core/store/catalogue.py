@@ -42,6 +42,11 @@ class Store:
         """Tell whether there is a catalogue in ``folder``; raises like :meth:`open` where it is none of ours."""
         return checked_version(folder) > 0
 
+    @staticmethod
+    def is_outdated(folder: Path) -> bool:
+        """Tell whether the catalogue in ``folder`` needs a migration before it can be read."""
+        return 0 < checked_version(folder) < schema.SCHEMA_VERSION
+
     @classmethod
     def open(cls, folder: Path, *, readonly: bool) -> "Store":
         """Open the catalogue in ``folder``. Raises :class:`LibraryError` where there is none, or none we can read."""

@@ -1,0 +1,76 @@
+"""The lock that makes one process the indexer of a library, and the number it leaves for others to read.
+
+The operating system holds the lock, so a killed indexer lets it go; the process number beside it only informs. Safe on
+any thread.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+
+from imgfind.core.errors import LibraryError
+
+LOCK_FILE = "indexer.lock"
+PID_FILE = "indexer.pid"
+
+_TIMEOUT_S = 0.2
+"""Long enough for somebody who only looks whether the lock is held to let it go."""
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Be the only indexer of the library in ``folder``, which is made where it is missing.
+
+    Raises :class:`LibraryError` where another process is, naming it, or where the folder cannot be written to.
+    """
+    lock = _acquired(folder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / PID_FILE).unlink(missing_ok=True)
+        lock.release()
+
+
+def holder(folder: Path) -> int | None:
+    """Return the process that indexes the library now; one that was killed leaves its number but no lock."""
+    pid, lock_file = _noted_pid(folder), folder / LOCK_FILE
+    if pid is None or not lock_file.exists():
+        return None
+    try:
+        with filelock.FileLock(lock_file, timeout=0):
+            return None
+    except filelock.Timeout:
+        return pid
+    except OSError:  # no permission to lock it, so none to know
+        return None
+
+
+def _acquired(folder: Path) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(folder / LOCK_FILE)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_TIMEOUT_S)
+        (folder / PID_FILE).write_text(str(os.getpid()))
+    except filelock.Timeout as error:
+        pid = _noted_pid(folder)
+        who = f"process {pid}" if pid else "another process"
+        raise LibraryError(
+            f"The library in {folder} is being indexed by {who}; wait until it is done, or stop it."
+        ) from error
+    except OSError as error:
+        lock.release()
+        raise LibraryError(
+            f"The library folder {folder} cannot be written to ({error.strerror or error}); check its permissions and"
+            " the disk, or name another with --library."
+        ) from error
+    return lock
+
+
+def _noted_pid(folder: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        return int((folder / PID_FILE).read_text())
+    return None
