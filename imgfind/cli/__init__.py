@@ -43,7 +43,10 @@ def _run(arguments: Sequence[str] | None) -> None:
     if not hasattr(options, "command"):
         parser.print_help()
         return
-    _log_to_stderr(verbose=getattr(options, "verbose", False))
+    verbose = getattr(options, "verbose", False)
+    if not verbose:
+        printing.silence_native_libraries()
+    _log_to_stderr(verbose=verbose)
     commands.run(options)
 
 

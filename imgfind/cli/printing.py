@@ -21,6 +21,20 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def silence_native_libraries() -> None:
+    """Send what C code writes to file descriptor 2 nowhere; what Python writes to stderr is still seen.
+
+    libtiff tells of every odd tag there, which no logging can catch; what matters of it becomes a problem of the file.
+    """
+    try:
+        descriptor = sys.stderr.fileno()
+    except OSError:  # replaced by something that is no file
+        return
+    if descriptor == 2:
+        sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")  # noqa: SIM115 - for the life of the process
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 @contextlib.contextmanager
 def flushed() -> Iterator[None]:
     """Have all results written at the end of the block, so that a full disk or a closed pipe shows here."""

@@ -177,3 +177,15 @@ def test_an_imported_program_leaves_no_file_open(photo, imgfind):
     for arguments in (("status",), ("search", "red"), ("similar", photo), ("problems",), ("roots",), ("index",)):
         assert imgfind(*arguments).code == 0
     assert logging.getLogger("PIL").level == logging.ERROR
+
+
+def test_what_c_libraries_write_to_stderr_is_seen_by_those_who_ask(tmp_path, photo):
+    noisy = """
+class Library(Library):
+    def roots(self):
+        os.write(2, b"TIFFFetchNormalTag: from C\\n")
+        print("from Python", file=sys.stderr)
+        return super().roots()
+"""
+    assert run_child("roots", prelude=noisy).err == "from Python\n"
+    assert "from C" in run_child("roots", "-v", prelude=noisy).err
