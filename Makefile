@@ -11,7 +11,7 @@ unexport PHOTOS
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench-index bench-search clean
+.PHONY: help setup demo readme test lint format bench-index bench-search clean
 
 help: ## List the targets
 	@echo "Targets:"
@@ -22,6 +22,9 @@ setup: ## Make .venv with everything in it (nothing to do: a moment)
 
 demo: setup ## Try imgfind on sample photos, or on your own: make demo PHOTOS=/folder
 	@$(RUN) packaging/demo.py $${IMGFIND_DEMO_PHOTOS:+--photos="$$IMGFIND_DEMO_PHOTOS"}
+
+readme: setup ## Measure the tables of README.md anew and write them into it
+	@$(RUN) packaging/readme_tables.py
 
 test: lint ## Run the linters and all tests (PYTEST_ARGS="-k name" for some)
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)

@@ -1,6 +1,9 @@
 """The demo: its errors, its answers on one's own photos, and the sheet it draws."""
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -85,6 +88,22 @@ def test_a_folder_that_is_not_there_is_an_error_in_one_sentence(demo: ModuleType
         demo.main([f"--photos={tmp_path / 'nowhere'}"])
 
     assert str(tmp_path / "nowhere") in str(end.value.code)
+
+
+def test_a_reader_that_has_seen_enough_ends_the_demo_silently(demo: ModuleType, tmp_path: Path) -> None:
+    paint(tmp_path / "photos" / "a.jpg")
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, demo.__file__, f"--photos={tmp_path / 'photos'}", f"--sheet={tmp_path / 'sheet.png'}"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_samples_are_laid_out_once_and_mended_where_they_changed(demo: ModuleType, tmp_path: Path) -> None:

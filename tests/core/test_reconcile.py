@@ -326,6 +326,29 @@ def test_the_inode_is_a_stronger_sign_than_the_name(disk: Disk) -> None:
     assert (after["/p/4/a.jpg"], after["/p/3/a.jpg"]) == (ids["/p/1/a.jpg"], ids["/p/2/a.jpg"])
 
 
+def test_a_photo_that_was_moved_and_copied_is_the_one_with_its_inode(disk: Disk) -> None:
+    disk.put("/p/a.jpg", "/p/b.jpg")
+    disk.index()
+    ids = disk.ids()
+    disk.copy("/p/a.jpg", "/p/copy/a.jpg")
+    disk.move("/p/a.jpg", "/p/moved.jpg")
+    assert disk.index() == Plan(todo=1, unchanged=1, moved=1, gone=0, offline=0)
+    assert disk.read == ["/p/copy/a.jpg"]
+    assert disk.ids()["/p/moved.jpg"] == ids["/p/a.jpg"]
+
+
+def test_a_new_path_is_given_to_one_photo_only(disk: Disk) -> None:
+    disk.put("/p/1/a.jpg", "/p/2/a.jpg", "/p/b.jpg")
+    for path in ("/p/1/a.jpg", "/p/2/a.jpg"):
+        disk.change(path, mtime=5)
+    disk.index()
+    ids = disk.ids()
+    disk.move("/p/2/a.jpg", "/p/3/a.jpg")
+    disk.delete("/p/1/a.jpg")
+    assert disk.index() == Plan(todo=0, unchanged=1, moved=1, gone=1, offline=0)
+    assert disk.ids()["/p/3/a.jpg"] == ids["/p/2/a.jpg"]
+
+
 def test_equal_candidates_are_used_once_each_and_in_order(disk: Disk) -> None:
     disk.put("/p/1/a.jpg", "/p/2/a.jpg", "/p/3/a.jpg", "/p/z.jpg")
     for path in ("/p/1/a.jpg", "/p/2/a.jpg", "/p/3/a.jpg"):
@@ -409,10 +432,20 @@ def test_photos_that_became_links_to_one_file_are_gone_and_no_drive_is_away(disk
     disk.index()
     for path, copy in zip(originals, copies, strict=True):
         disk.link(path, copy)
-    assert disk.index() == Plan(todo=0, unchanged=50, moved=0, gone=50, offline=0)
-    assert sorted(disk.online()) == originals
+    disk.delete(originals[0], copies[0])
+    assert disk.index() == Plan(todo=0, unchanged=49, moved=0, gone=51, offline=0)
+    assert sorted(disk.online()) == originals[1:]
     assert disk.states() == {"/p": "online"}
-    assert vanished(disk.store) == 0
+    assert vanished(disk.store) == 1
+
+
+def test_links_to_one_file_are_forgotten_even_when_others_are_away(disk: Disk) -> None:
+    disk.put(*named(100), "/p/copy.jpg")
+    disk.index()
+    disk.delete(*named(50))
+    disk.link("/p/099.jpg", "/p/copy.jpg")
+    assert disk.index() == Plan(todo=0, unchanged=50, moved=0, gone=1, offline=50)
+    assert sorted(disk.offline()) == named(50)
 
 
 # What could not be listed
@@ -537,6 +570,15 @@ def test_a_device_below_a_root_can_be_away_while_the_rest_goes_on(disk: Disk) ->
     assert disk.states() == {"/p": "online"}
     assert disk.ids()["/p/usb/a.jpg"] == ids["/p/usb/a.jpg"]
     assert disk.files["/p/002.jpg"] == before
+
+
+def test_a_photo_that_was_carried_off_a_drive_no_longer_counts_as_its_own(disk: Disk) -> None:
+    disk.put(*named(3))
+    disk.put("/p/usb/a.jpg", "/p/usb/b.jpg", device=2)
+    disk.index()
+    disk.move("/p/usb/a.jpg", "/p/a.jpg", inode=77, device=1)
+    disk.delete("/p/usb/b.jpg")
+    assert disk.index() == Plan(todo=0, unchanged=3, moved=1, gone=0, offline=1)
 
 
 def vanish(disk: Disk) -> list[str]:

@@ -121,6 +121,11 @@ def test_a_busy_cache_is_not_thrown_away(tmp_path: Path, monkeypatch: pytest.Mon
         with closing(Previews(tmp_path, readonly=False)) as previews, pytest.raises(LibraryError, match="busy"):
             previews.add([(hash_of("a"), 1, b"new")])
         connection.execute("ROLLBACK")
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LibraryError, match="busy"):
+            Previews(tmp_path, readonly=False)
+        connection.execute("ROLLBACK")
     assert kept(tmp_path, "0") == bytes(3000)
 
 
