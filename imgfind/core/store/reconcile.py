@@ -29,7 +29,7 @@ _TEMPORARY_TABLES = (
         moved INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID""",
     "CREATE TEMP TABLE IF NOT EXISTS aliases (path BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TEMP TABLE IF NOT EXISTS scopes (root_id INTEGER, low BLOB, high BLOB)",
+    "CREATE TEMP TABLE IF NOT EXISTS scopes (low BLOB, high BLOB)",
     "CREATE TEMP TABLE IF NOT EXISTS unlisted (low BLOB, high BLOB)",
     """CREATE TEMP TABLE IF NOT EXISTS gone (
         photo_id INTEGER PRIMARY KEY, root_id INTEGER, path BLOB, size_bytes INTEGER, mtime_ns INTEGER, device TEXT,
@@ -42,7 +42,7 @@ _TEMPORARY_TABLES = (
 )
 
 # Ranges on the left of CROSS JOIN, so that each is one walk along the index on the path, however many there are.
-_IN_SCOPE = "scopes AS s CROSS JOIN {table} AS t ON t.path >= s.low AND t.path < s.high AND t.root_id = s.root_id"
+_IN_SCOPE = "scopes AS s CROSS JOIN {table} AS t ON t.path >= s.low AND t.path < s.high"
 _UNLISTED = "unlisted AS u CROSS JOIN {table} AS t ON t.path >= u.low AND t.path < u.high"
 
 
@@ -141,7 +141,7 @@ class Reconciliation:
 
     def _note_scopes(self, scopes: list[Scope], unlisted: list[str]) -> None:
         self._database.execute_many(
-            "INSERT INTO scopes VALUES (?, ?, ?)", ((s.root_id, *paths.subtree_bounds(s.folder)) for s in scopes)
+            "INSERT INTO scopes VALUES (?, ?)", (paths.subtree_bounds(scope.folder) for scope in scopes)
         )
         for path in unlisted:
             itself = os.fsencode(path)
@@ -198,7 +198,7 @@ class Reconciliation:
                 if key and path not in taken and homeless.get(key):
                     moves[homeless[key].pop()] = path
         self._database.execute_many(
-            """UPDATE photos SET path = s.path, root_id = s.root_id, device = s.device, inode = s.inode, offline = 0
+            """UPDATE photos SET path = s.path, root_id = s.root_id, device = s.device, inode = s.inode
                FROM seen AS s WHERE photos.photo_id = ? AND s.path = ?""",
             moves.items(),
         )
