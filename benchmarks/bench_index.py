@@ -6,8 +6,9 @@
   library with the built-in encoder, loaded beforehand. *Efficiency* is the sum of the stages' core-seconds over wall
   time x cores: 1 would be every core busy with useful work all the time. The core-seconds of encoding are measured
   apart, on one thread with nothing beside it, so that threads that only wait for each other do not count as work.
+  *Cores busy* is all the process used, over wall time x cores.
 - *unchanged*: a library of many generated files, brought up to date when nothing changed; in a new process, without the
-  time of importing.
+  time of importing. An update before it builds the search graph.
 - *memory*: peak memory of new processes that index few and many small pictures with an encoder that costs nothing;
   the difference by photo.
 """
@@ -17,7 +18,6 @@ import contextlib
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import skimage
 from PIL import Image
+from process_memory import peak_memory_bytes
 
 from imgfind.core import Library, decode, encode, hashes, models
 from imgfind.core.config import usable_cores
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=1000, help="JPEGs of 500 x 375")
     parser.add_argument("--large", type=int, default=40, help="JPEGs of 12 megapixels")
     parser.add_argument("--files", type=int, default=100_000, help="files of the unchanged library")
-    parser.add_argument("--memory", type=int, nargs=2, default=(1000, 11_000), help="photos of the two memory runs")
+    parser.add_argument("--memory", type=int, nargs=2, default=(1000, 21_000), help="photos of the two memory runs")
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
     parser.add_argument("--child", nargs=3, metavar=("LIBRARY", "FOLDER", "ENCODER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -100,8 +101,8 @@ def measure_indexing(folder: Path, photos: Path, encoder: Encoder) -> dict[str, 
     return {
         "img/s": summary.encoded / summary.seconds,
         **{f"{stage}, core-s": seconds for stage, seconds in stages.items()},
-        "process, core-s": process_s,
         "efficiency": sum(stages.values()) / (summary.seconds * usable_cores()),
+        "cores busy": process_s / (summary.seconds * usable_cores()),
     }
 
 
@@ -128,6 +129,7 @@ def measure_unchanged(folder: Path, files: int) -> dict[str, float]:
     photos, library = folder / "many", folder / "many library"
     write_files(photos, files)
     fill(library, photos)
+    run_child(library, photos, "none")
     result = run_child(library, photos, "none")
     return {"unchanged: photos": result["unchanged"], "unchanged: s": result["seconds"]}
 
@@ -206,8 +208,7 @@ def in_child(library_folder: str, folder: str, encoder: str) -> dict[str, float]
         started = time.perf_counter()
         summary = library.index([folder])
         seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"seconds": seconds, "unchanged": summary.unchanged, "encoded": summary.encoded, "peak_bytes": peak}
+    return {"seconds": seconds, "unchanged": summary.unchanged, "peak_bytes": peak_memory_bytes()}
 
 
 class CheapEncoder:

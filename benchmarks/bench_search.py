@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import skimage
+from process_memory import peak_memory_bytes
 
 from imgfind.core import decode, encode, models
 from imgfind.core.config import usable_cores
@@ -149,7 +150,7 @@ def cold(folder: Path, way: str, dim: int) -> list[float]:
 def measure_cold(folder: Path, way: str, dim: int) -> list[float]:
     """Return the seconds and the megabytes of one search in this process."""
     query = np.load(folder / "query.npy")
-    before = _peak_megabytes()
+    before = peak_memory_bytes()
     started = time.perf_counter()
     database = Database(folder / CATALOGUE_FILE, readonly=True)
     source = ModelVectors(database, MODEL_ID, dim)
@@ -157,7 +158,7 @@ def measure_cold(folder: Path, way: str, dim: int) -> list[float]:
     index = VectorIndex(file, dim, source, exact_below=WAYS[way])
     index.nearest(query, 10)
     seconds = time.perf_counter() - started
-    return [seconds, _peak_megabytes() - before]
+    return [seconds, (peak_memory_bytes() - before) / 1e6]
 
 
 def catalogue(folder: Path, rows: FloatArray) -> Store:
@@ -222,12 +223,6 @@ def fitted_mixture(real: FloatArray, rng: np.random.Generator) -> Callable[[int]
         median = np.mean([np.median(_nearest_cosines(draw(len(real), middle))) for _ in range(5)])
         low, high = (middle, high) if median > wanted else (low, middle)
     return lambda count: draw(count, low)
-
-
-def _peak_megabytes() -> float:
-    # Not getrusage: its peak is inherited from the parent process.
-    status = Path("/proc/self/status").read_text("utf-8")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
 def _kinds(pictures: FloatArray, words: FloatArray) -> list[tuple[str, FloatArray]]:
