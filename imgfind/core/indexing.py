@@ -18,7 +18,7 @@ from imgfind.core.errors import ImgfindError, UsageError
 from imgfind.core.job import Job, Progress
 from imgfind.core.pipeline import Pipeline, StoredBatch
 from imgfind.core.records import Encoder, FoundFile, ModelFiles, ModelId, RootId
-from imgfind.core.scan import Unlisted, check_folder, scan, volume_identity
+from imgfind.core.scan import Unlisted, check_folder, is_left_out, scan, volume_identity
 from imgfind.core.store import Plan, Reconciliation, Scope, Store, Todo
 from imgfind.core.thumbs import Previews
 
@@ -45,7 +45,7 @@ class IndexOptions:
 
 @dataclass(slots=True)
 class IndexSummary:
-    """What one run did, in numbers of photos.
+    """What one run did, in numbers of photos; ``unchanged`` counts files, known problems among them.
 
     ``encoded`` were read and encoded, ``reused`` were read but their bytes known already. ``unlisted`` are folders
     that could not be read and keep what they had. ``core_s`` holds core-seconds by step, of the reading threads and
@@ -142,34 +142,34 @@ class Indexer:
         self._summary.seconds = time.monotonic() - started
         return self._summary
 
-    def _scopes(self, folders: list[str]) -> list[tuple[RootId, str, bool]]:
-        """Return (root, folder to scan, whether it is the whole root), adding folders that are new."""
+    def _scopes(self, folders: list[str]) -> list[tuple[RootId, str, str]]:
+        """Return (root, its path, folder to scan), adding folders that are new."""
         roots = {root.path: root.root_id for root in self._store.roots()}
         if not folders:
             if not roots:
                 raise UsageError("There is nothing to index yet; name a folder: imgfind index FOLDER")
-            return [(root_id, path, True) for path, root_id in roots.items()]
+            return [(root_id, path, path) for path, root_id in roots.items()]
         scopes = []
         for folder in folders:
             root = next((path for path in roots if paths.is_below(folder, path)), None)
             if root is None:
                 root_id = self._store.add_root(folder, volume=volume_identity(folder))
-                scopes.append((root_id, folder, True))
+                scopes.append((root_id, folder, folder))
             else:
-                scopes.append((roots[root], folder, root == folder))
+                scopes.append((roots[root], root, folder))
         return scopes
 
-    def _update(self, reconciliation: Reconciliation, scopes: list[tuple[RootId, str, bool]]) -> Plan:
+    def _update(self, reconciliation: Reconciliation, scopes: list[tuple[RootId, str, str]]) -> Plan:
         """Scan, and bring the catalogue up to date without opening a file."""
         excludes = self._store.excludes()
         scanned = []
-        for root_id, folder, is_root in scopes:
+        for root_id, root, folder in scopes:
             unlisted: list[Unlisted] = []
-            found = self._found(folder, excludes, unlisted)
+            found = self._found(folder, root, excludes, unlisted)
             while chunk := list(itertools.islice(found, _SCAN_CHUNK)):
                 reconciliation.add(root_id, chunk)
             listed = all(item.path != folder for item in unlisted)
-            scanned.append(Scope(root_id, folder, is_root, listed))
+            scanned.append(Scope(root_id, folder, root == folder, listed))
             self._summary.unlisted.extend(unlisted)
         plan = reconciliation.apply(
             scanned,
@@ -177,6 +177,9 @@ class Indexer:
             model_id=self._model_id,
             decode_version=decode.DECODE_VERSION,
             confirm_missing=self._options.confirm_missing,
+            is_left_out=lambda path: any(
+                paths.is_below(path, root) and is_left_out(path, root, excludes) for _, root, _ in scopes
+            ),
         )
         self._summary.unchanged = plan.unchanged
         self._summary.moved = plan.moved
@@ -184,8 +187,8 @@ class Indexer:
         self._summary.offline = plan.offline
         return plan
 
-    def _found(self, folder: str, excludes: list[str], unlisted: list[Unlisted]) -> Iterator[FoundFile]:
-        for item in scan(folder, suffixes=decode.suffixes(), excludes=excludes, job=self._job):
+    def _found(self, folder: str, root: str, excludes: list[str], unlisted: list[Unlisted]) -> Iterator[FoundFile]:
+        for item in scan(folder, suffixes=decode.suffixes(), excludes=excludes, base=root, job=self._job):
             if isinstance(item, Unlisted):
                 unlisted.append(item)
             else:

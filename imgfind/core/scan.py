@@ -70,14 +70,25 @@ class Unlisted:
 
 
 def scan(
-    folder: str, *, suffixes: frozenset[str], excludes: Sequence[str] = (), job: Job
+    folder: str, *, suffixes: frozenset[str], excludes: Sequence[str] = (), base: str | None = None, job: Job
 ) -> Iterator[FoundFile | Unlisted]:
     """Walk ``folder`` (absolute) in the order of names, the files of a folder before its subfolders.
 
-    ``suffixes`` are lower case with their dot. A ``folder`` that is missing or no folder comes out as one
-    :class:`Unlisted` with its own path. Reports the number of files found so far; raises :class:`Cancelled`.
+    ``suffixes`` are lower case with their dot. Relative ``excludes`` are paths below ``base``, by default ``folder``. A
+    ``folder`` that is missing or no folder comes out as one :class:`Unlisted` with its own path. Reports the number of
+    files found so far; raises :class:`Cancelled`.
     """
-    return _Walk(suffixes, _exclusion(folder, excludes), job).run(folder)
+    return _Walk(suffixes, _exclusion(base or folder, excludes), job).run(folder)
+
+
+def is_left_out(path: str, base: str, excludes: Sequence[str]) -> bool:
+    """Tell whether a scan of ``base`` leaves out the file at ``path`` because it, or a folder above it, is excluded."""
+    is_excluded = _exclusion(base, excludes)
+    while is_excluded is not None and len(path) > len(base):
+        if is_excluded(path):
+            return True
+        path = os.path.dirname(path)
+    return False
 
 
 def check_folder(path: str) -> str:

@@ -291,6 +291,17 @@ def test_excluded_photos_are_left_out_of_this_run_and_of_later_ones(
 # Portions
 
 
+def test_excluding_most_photos_is_no_loss_of_a_drive(library: Library, tmp_path: Path) -> None:
+    for number in range(30):
+        paint(tmp_path / "many" / ("private" if number < 25 else "public") / f"{number}.jpg")
+    library.index([str(tmp_path / "many")])
+
+    summary = library.index([], IndexOptions(excludes=("private",)))
+
+    assert (summary.gone, summary.offline, summary.photos) == (25, 0, 5)
+    assert library.roots()[0].state == "online"
+
+
 @pytest.mark.parametrize(("room_for", "most_ahead"), [(10_000, 2 + 2 * 4), (5, 5)])
 def test_only_a_bounded_number_of_photos_is_read_ahead_of_a_slow_encoder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room_for: int, most_ahead: int

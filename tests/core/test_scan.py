@@ -19,7 +19,7 @@ from imgfind.core import scan as module
 from imgfind.core.errors import ImgfindError
 from imgfind.core.job import Cancelled, Job
 from imgfind.core.records import FoundFile
-from imgfind.core.scan import Unlisted, check_folder, scan
+from imgfind.core.scan import Unlisted, check_folder, is_left_out, scan
 
 SUFFIXES = frozenset({".jpg", ".png"})
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -364,3 +364,21 @@ def test_impossible_paths_are_refused(tmp_path, monkeypatch, path, start):
     with pytest.raises(ImgfindError) as caught:
         check_folder(path)
     assert str(caught.value).startswith(start)
+
+
+def test_relative_excludes_mean_the_same_when_only_a_part_is_scanned(tmp_path: Path) -> None:
+    for name in ("2019/raw/a.jpg", "2019/b.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    part = str(tmp_path / "2019")
+
+    found = scan(part, suffixes=SUFFIXES, excludes=["2019/raw"], base=str(tmp_path), job=Job())
+
+    assert [item.path for item in found] == [str(tmp_path / "2019" / "b.jpg")]
+
+
+@pytest.mark.parametrize("exclude", ["raw", "a.*", "2019/raw", "*/raw/a.jpg", "2019"])
+def test_a_file_is_left_out_where_it_or_a_folder_above_is_excluded(exclude: str) -> None:
+    assert is_left_out("/photos/2019/raw/a.jpg", "/photos", [exclude])
+    assert not is_left_out("/photos/2020/b.jpg", "/photos", [exclude])
+    assert not is_left_out("/photos/2019/raw/a.jpg", "/photos", ["photos", "raw/a.jpg"])

@@ -9,7 +9,7 @@ a fifth, of its photos at once is offline rather than empty.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from imgfind.core import paths
@@ -33,7 +33,7 @@ _TEMPORARY_TABLES = (
     "CREATE TEMP TABLE IF NOT EXISTS unlisted (low BLOB, high BLOB)",
     """CREATE TEMP TABLE IF NOT EXISTS gone (
         photo_id INTEGER PRIMARY KEY, root_id INTEGER, path BLOB, size_bytes INTEGER, mtime_ns INTEGER, device TEXT,
-        inode TEXT, content_id INTEGER, offline INTEGER, alias INTEGER
+        inode TEXT, content_id INTEGER, offline INTEGER, explained INTEGER
     )""",
     """CREATE TEMP TABLE IF NOT EXISTS todo (
         todo_id INTEGER PRIMARY KEY, root_id INTEGER, path BLOB, size_bytes INTEGER, mtime_ns INTEGER, device TEXT,
@@ -101,17 +101,18 @@ class Reconciliation:
         model_id: ModelId,
         decode_version: int,
         confirm_missing: bool,
+        is_left_out: Callable[[str], bool] = lambda _path: False,
     ) -> Plan:
         """Bring the catalogue up to date with what was seen and collect what has to be read.
 
         ``unlisted`` are folders (or files) below the scopes that could not be read. With ``confirm_missing`` the caller
-        vouches that photos missing in bulk are deleted, not away.
+        vouches that photos missing in bulk are deleted, not away; ``is_left_out`` tells what was not looked for.
         """
         database = self._database
         with database.transaction():
             self._note_scopes(scopes, unlisted)
             self._keep_one_path_per_file()
-            self._collect_gone()
+            self._collect_gone(is_left_out)
             moved = self._move()
             self._mark_offline(scopes, confirm_missing=confirm_missing)
             gone = self._forget_gone()
@@ -163,7 +164,7 @@ class Reconciliation:
         )
         self._database.execute("DELETE FROM seen WHERE path IN (SELECT path FROM aliases)")
 
-    def _collect_gone(self) -> None:
+    def _collect_gone(self, is_left_out: Callable[[str], bool]) -> None:
         self._database.execute(
             f"""INSERT INTO gone
                 SELECT t.photo_id, t.root_id, t.path, t.size_bytes, t.mtime_ns, t.device, t.inode, t.content_id,
@@ -174,6 +175,12 @@ class Reconciliation:
         self._database.execute(
             f"DELETE FROM gone WHERE photo_id IN (SELECT t.photo_id FROM {_UNLISTED.format(table='photos')})"
         )
+        left_out = [
+            (photo_id,)
+            for photo_id, path in self._database.rows("SELECT photo_id, path FROM gone")
+            if is_left_out(os.fsdecode(path))
+        ]
+        self._database.execute_many("UPDATE gone SET explained = 1 WHERE photo_id = ?", left_out)
 
     def _move(self) -> int:
         """Give gone photos the path of a new file that is plainly the same; return how many."""
@@ -221,23 +228,25 @@ class Reconciliation:
         # A root stays vanished until those photos are back or confirmed to be deleted: else a few new photos, or a look
         # at a part of it, would bring the loss below the limit and the rest would go unasked.
         database.execute(
-            """DELETE FROM gone WHERE offline = 1 AND alias = 0
+            """DELETE FROM gone WHERE offline = 1 AND explained = 0
                AND root_id IN (SELECT root_id FROM roots WHERE state = 'vanished')"""
         )
-        # An alias is no loss: its file was seen under another name.
+        # What is explained is no loss: its file was seen under another name, or the user wants it left out.
         lost_groups = database.rows(
             """SELECT g.root_id, g.device, count(*) AS lost,
                    (SELECT count(*) FROM photos AS p WHERE p.root_id = g.root_id AND p.device = g.device) AS had
-               FROM gone AS g WHERE g.alias = 0 GROUP BY g.root_id, g.device"""
+               FROM gone AS g WHERE g.explained = 0 GROUP BY g.root_id, g.device"""
         )
         for root_id, device, lost, had in lost_groups:
             if lost == had or (lost >= MASS_VANISH_FLOOR and lost > MASS_VANISH_SHARE * had):
                 database.execute(
                     "UPDATE photos SET offline = 1 WHERE photo_id IN"
-                    " (SELECT photo_id FROM gone WHERE root_id = ? AND device = ? AND alias = 0)",
+                    " (SELECT photo_id FROM gone WHERE root_id = ? AND device = ? AND explained = 0)",
                     (root_id, device),
                 )
-                database.execute("DELETE FROM gone WHERE root_id = ? AND device = ? AND alias = 0", (root_id, device))
+                database.execute(
+                    "DELETE FROM gone WHERE root_id = ? AND device = ? AND explained = 0", (root_id, device)
+                )
                 database.execute("UPDATE roots SET state = 'vanished' WHERE root_id = ?", (root_id,))
 
     def _forget_gone(self) -> int:
