@@ -108,7 +108,7 @@ def measure_indexing(folder: Path, photos: Path, encoder: Encoder) -> dict[str, 
 
 def encode_core_s(encoder: Encoder) -> float:
     """Return the core-seconds one picture takes on one thread."""
-    import torch  # noqa: PLC0415 - the encoder has imported it already
+    import torch
 
     preprocess = models.find_model("starter").preprocess
     pixels = np.random.default_rng(0).integers(0, 256, (128, preprocess.height_px, preprocess.width_px, 3), np.uint8)

@@ -52,7 +52,7 @@ def load_encoder(model: ModelFiles, *, device: str = "auto", threads: int = 0) -
     named device is not there or does not work.
     """
     _import_open_clip()
-    import torch  # noqa: PLC0415 - takes seconds
+    import torch
 
     if threads > 0:
         torch.set_num_threads(threads)
@@ -92,7 +92,7 @@ class TorchEncoder:
         tokenize: Callable[[list[str]], "torch.Tensor"],
         device: str,
     ) -> None:
-        import torch  # noqa: PLC0415 - takes seconds
+        import torch
 
         self._model = model
         self._tokenize = tokenize
@@ -119,7 +119,7 @@ class TorchEncoder:
         Raises :class:`ModelError` where the model gives no usable vectors, :class:`ImgfindError` where the device runs
         out of memory.
         """
-        import torch  # noqa: PLC0415 - takes seconds
+        import torch
 
         size = (self._model.preprocess.height_px, self._model.preprocess.width_px)
         assert batch.dtype == np.uint8, batch.dtype
@@ -143,7 +143,7 @@ class TorchEncoder:
 
     def _unit_rows(self, count: int, encoded: Callable[[], "torch.Tensor"]) -> FloatArray:
         """Run ``encoded`` and return its ``count`` rows at length 1, having made sure that they have one."""
-        import torch  # noqa: PLC0415 - takes seconds
+        import torch
 
         if count == 0:
             return np.empty((0, self.dim), np.float32)
@@ -178,7 +178,7 @@ def _first_line(error: BaseException) -> str:
 
 def _devices() -> list[str]:
     """Return the devices of this machine that torch can drive, best first; ``cpu`` is always the last."""
-    import torch  # noqa: PLC0415 - takes seconds
+    import torch
 
     there = {
         "cuda": torch.cuda.is_available(),
@@ -189,7 +189,7 @@ def _devices() -> list[str]:
 
 
 def _precision(device: str) -> "torch.dtype":
-    import torch  # noqa: PLC0415 - takes seconds
+    import torch
 
     # MPS and XPU stay at float32 until float16 has been tried there.
     if device == "cuda" and torch.cuda.get_device_capability() >= HALF_PRECISION_CAPABILITY:
@@ -203,8 +203,8 @@ def _network(model: ModelFiles) -> "torch.nn.Module":
     Not by ``open_clip.create_model``: that chooses among the weights of a folder by itself, pickles included, and
     warns through the root logger.
     """
-    import open_clip  # noqa: PLC0415 - takes seconds
-    import torch  # noqa: PLC0415 - takes seconds
+    import open_clip
+    import torch
 
     class WithoutInitialising(torch.overrides.TorchFunctionMode):
         """Leave parameters as allocated, for they are all loaded: 0.5 s instead of 2.2 s for a ViT-B/32."""
@@ -236,7 +236,7 @@ def _network(model: ModelFiles) -> "torch.nn.Module":
 
 
 def _tokenizer(model: ModelFiles) -> Callable[[list[str]], "torch.Tensor"]:
-    import open_clip  # noqa: PLC0415 - takes seconds
+    import open_clip
 
     text_cfg = _model_cfg(model)["text_cfg"]
     options = {"context_length": model.context_length, **(text_cfg.get("tokenizer_kwargs") or {})}
@@ -273,10 +273,10 @@ def _import_open_clip() -> None:
     (https://github.com/pytorch/vision/issues/9077). Declaring the two operators it asks for is enough: nothing in
     imgfind calls them. Only done when the import has failed.
     """
-    import torch  # noqa: PLC0415 - takes seconds
+    import torch
 
     try:
-        import torchvision  # noqa: F401, PLC0415 - only to see whether it can be imported
+        import torchvision  # noqa: F401 - only to see whether it can be imported
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
@@ -285,4 +285,4 @@ def _import_open_clip() -> None:
         for operator in ("torchvision::nms", "torchvision::qnms"):
             # Without a Library object of ours, torch keeps the schema for as long as the process lives.
             torch.library.define(operator, "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import open_clip  # noqa: F401, PLC0415 - takes seconds
+    import open_clip  # noqa: F401 - takes seconds

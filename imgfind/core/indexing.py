@@ -23,7 +23,7 @@ from imgfind.core.store import Plan, Reconciliation, Scope, Store, Todo
 from imgfind.core.thumbs import Previews
 
 _SCAN_CHUNK = 1000
-_TODO_CHUNK = 1000
+_PAGE_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Indexer:
 
 def _todos(reconciliation: Reconciliation) -> Iterator[Todo]:
     after = 0
-    while rows := reconciliation.todo(after=after, limit=_TODO_CHUNK):
+    while rows := reconciliation.todo(after=after, limit=_PAGE_FILES):
         yield from (todo for _, todo in rows)
         after = rows[-1][0]
 

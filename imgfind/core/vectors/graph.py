@@ -130,7 +130,7 @@ class Graph:
 def load_hnswlib() -> ModuleType | None:
     """Import hnswlib; None, said once in the log, where it is missing (it is source only, and needs a compiler)."""
     try:
-        import hnswlib  # noqa: PLC0415 (may be missing; small libraries never need it)
+        import hnswlib  # may be missing; small libraries never need it
     except ImportError as error:
         log.info("searching without a graph: %s", error)
         return None
