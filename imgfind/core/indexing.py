@@ -102,7 +102,7 @@ def _known_name(folder: str, known: list[str]) -> str:
 
 
 class Indexer:
-    """One run over a library: :meth:`update` compares, :meth:`run` does the work."""
+    """One run over a library: scans, compares, and hands what is new to the pipeline."""
 
     def __init__(
         self,
