@@ -24,7 +24,10 @@ from tests.catalogue import DIM, bytes_in, file_at, hash_of, indexed, vanished, 
 REPOSITORY = Path(__file__).parent.parent.parent
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes and file names of bytes")
 
-RELEASED = {1: "38d59b9667f3b14192ce0a5b42946830e560aedc51b14c7f5a18685f9194f05d"}
+RELEASED = {
+    1: "38d59b9667f3b14192ce0a5b42946830e560aedc51b14c7f5a18685f9194f05d",
+    2: "5ded931bbd571864d9b901e3b019205cc23e7a296dceba55932af4685654757a",
+}
 """Schema -> SHA-256 of its migration's text."""
 
 

@@ -105,7 +105,19 @@ CREATE TABLE vectors (
 CREATE INDEX vectors_by_model ON vectors (model_id, vector_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_SCHEMA_1,)
+# What a photo says of itself beyond its pixels. `photos.taken_at` is the best answer there is for this path: from EXIF
+# (`contents.taken_at`), an XMP sidecar, the file's name or its time; `taken_at_source` says which.
+_SCHEMA_2 = """
+ALTER TABLE contents ADD COLUMN exposure_s REAL;
+ALTER TABLE contents ADD COLUMN f_number REAL;
+ALTER TABLE contents ADD COLUMN iso INTEGER;
+ALTER TABLE contents ADD COLUMN focal_length_mm REAL;
+ALTER TABLE photos ADD COLUMN taken_at TEXT;
+ALTER TABLE photos ADD COLUMN taken_at_source TEXT CHECK (taken_at_source IN ('exif', 'xmp', 'name', 'file'));
+CREATE INDEX photos_by_taken_at ON photos (taken_at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2)
 """``MIGRATIONS[n]`` leads from schema ``n`` to schema ``n + 1``."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
