@@ -1,25 +1,28 @@
 """From the bytes of a photo to an upright sRGB picture within limits, its EXIF facts, its preview and model input.
 
-Owns the formats imgfind reads, the guards around Pillow and the geometry of what encoders are fed. Does not walk disks,
-knows no names and keeps nothing. Every function may run on several threads at once, each with its own file.
+Owns the guards around Pillow and the geometry of what encoders are fed. Does not walk disks and keeps nothing. Every
+function may run on several threads at once, each with its own file. Pictures of the kinds in
+:data:`imgfind.core.formats.RISKY` are decoded here like all others; that this happens in a process of its own is for
+the caller to see to.
 """
 
 import contextlib
 import errno
 import functools
+import io
 import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from imgfind.core import exif
+from imgfind.core import exif, formats, raw
 from imgfind.core.errors import UnreadablePhotoError
+from imgfind.core.formats import Kind
 from imgfind.core.records import Facts, PixelArray, Preprocess
 
 MAX_PIXELS = 178_956_970
@@ -30,7 +33,7 @@ LARGE_PIXELS = 40_000_000
 to a gigabyte for a moment, and there is a thread for every core."""
 _large_pictures = threading.Lock()
 
-DECODE_VERSION = 1
+DECODE_VERSION = 2
 """Goes up whenever more files can be read, or the same file gives other facts or dimensions."""
 MODEL_INPUT_VERSION = 1
 """Goes up whenever :func:`decode` and :func:`model_input` give an encoder other pixels for the same photo."""
@@ -45,45 +48,6 @@ _PREVIEW_QUALITY = 78
 # Pillow knows one limit, warns above it and refuses above twice as much. Photos of 90 to 179 megapixels come out of
 # today's cameras and deserve no warning; set once at import, where no other thread decodes yet.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-
-# Pillow asks the formats in this order: what photo folders are full of first, those without a magic number last.
-FORMATS = (
-    *("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "JPEG2000", "PPM", "PSD", "ICO", "ICNS", "QOI"),
-    *("PCX", "DCX", "SGI", "SUN", "DDS", "BLP", "FTEX", "FLI", "MSP", "PIXAR", "XBM", "XPM", "XVTHUMB"),
-    *("CUR", "GBR", "MCIDAS", "PCD", "TGA", "IM", "IMT", "SPIDER"),
-)
-"""All that Pillow opens but EPS, WMF, BUFR, GRIB, HDF5 and MPEG, which need other programs or hold no picture; IPTC,
-which wraps any other format and would open it past this list; and FITS, whose compressed kind loops in Python over as
-many pixels as the header claims, minutes for a small file."""
-
-_STRANGE_SUFFIXES = frozenset(
-    {
-        # Pillow claims these too, but people use them for something else: workouts, circuit boards, Visio stencils and
-        # audio plug-ins, Windows patches, raw video frames ...
-        *(".fit", ".gbr", ".vst", ".vda", ".icb", ".msp", ".rgb", ".rgba", ".bw", ".im", ".pxr"),
-        # ... or they hold game textures and mouse pointers, which nobody looks for among photos.
-        *(".blp", ".dds", ".ftc", ".ftu", ".fli", ".flc", ".cur"),
-    }
-)
-
-# Not read yet, but photos: such a file is a named problem instead of being passed over in silence. ".raw" is missing
-# because disk images and samples of every kind are called so.
-_UNSUPPORTED = {
-    **dict.fromkeys((".heic", ".heif", ".heics", ".heifs", ".hif"), "HEIC"),
-    ".jxl": "JPEG XL",
-    **dict.fromkeys((".jxr", ".wdp", ".hdp"), "JPEG XR"),
-    **dict.fromkeys((".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq"), "Camera RAW"),
-    **dict.fromkeys((".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2"), "Camera RAW"),
-    **dict.fromkeys((".rwl", ".sr2", ".srf", ".srw", ".x3f"), "Camera RAW"),
-}
-# How files begin that Pillow does not know: ISO/IEC 23008-12 (brands after "ftyp"), 18181-2, and the RAW formats that
-# are not TIFF files.
-_UNSUPPORTED_MAGIC = (
-    (re.compile(rb".{4}ftyp(hei[cxms]|hev[cxms]|(mif[12]|msf1)(?!.*avi[fs]))", re.DOTALL), "HEIC"),
-    (re.compile(rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n"), "JPEG XL"),
-    (re.compile(rb"II\xbc\x01"), "JPEG XR"),
-    (re.compile(rb".{4}ftypcrx |FUJIFILMCCD-RAW|FOVb|\0MRM|IIU\0|IIR[OS]|MMOR", re.DOTALL), "Camera RAW"),
-)
 
 _REDUCIBLE_MODES = frozenset({"L", "LA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "I", "F"})
 _PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -106,7 +70,8 @@ _T = TypeVar("_T")
 class DecodedPhoto:
     """A photo as people see it: ``image`` is upright, sRGB, mode RGB, detached from its file and maybe scaled down.
 
-    ``width_px`` and ``height_px`` are those of the file, upright; ``format`` is Pillow's name ("JPEG", "MPO", "PNG").
+    ``width_px`` and ``height_px`` are those of the file, upright; ``format`` is Pillow's name ("JPEG", "MPO", "PNG",
+    "HEIF") or "RAW".
     """
 
     image: Image.Image
@@ -116,55 +81,65 @@ class DecodedPhoto:
     facts: Facts
 
 
-@functools.cache
-def formats() -> tuple[str, ...]:
-    """Return those of ``FORMATS`` that the installed Pillow has."""
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-@functools.cache
-def suffixes() -> frozenset[str]:
-    """Return the lower-case suffixes, with their dot, of files that are photos by name, readable ones or not."""
-    # MPO (two JPEGs in one file) is opened as JPEG but registers its own suffix.
-    readable = {suffix for suffix, name in Image.registered_extensions().items() if name in (*formats(), "MPO")}
-    return frozenset((readable - _STRANGE_SUFFIXES) | {".avif", *_UNSUPPORTED})
-
-
-def unsupported_reason(suffix: str) -> str | None:
-    """Say why files with this suffix cannot be read, or return None if they may be tried.
-
-    To be asked before reading: many RAW files are TIFF files whose first picture is a thumbnail, and would be taken for
-    that.
-    """
-    name = _UNSUPPORTED.get(suffix.lower())
-    return _unsupported(name) if name else None
-
-
-def decode(file: BinaryIO, *, min_edge_px: int) -> DecodedPhoto:
+def decode(file: BinaryIO, *, min_edge_px: int, suffix: str = "") -> DecodedPhoto:
     """Decode the first picture in ``file``, at a reduced scale that leaves the short edge at least ``min_edge_px``.
 
-    ``file`` must be seekable; its position is lost, it is not closed. Transparency is laid over white, colour profiles
-    become sRGB; without a profile CMYK is converted by the plain formula. Samples of 16 bits or more are taken to range
-    from 0 to 65535, floating point ones from 0 to 1; where they exceed that, the picture's own range is stretched.
+    ``file`` must be seekable; its position is lost, it is not closed. ``suffix`` tells camera RAW files from the TIFF
+    files they look like. Transparency is laid over white, colour profiles become sRGB; without a profile CMYK is
+    converted by the plain formula. Samples of 16 bits or more are taken to range from 0 to 65535, floating point ones
+    from 0 to 1; where they exceed that, the picture's own range is stretched.
 
     Raises :class:`UnreadablePhotoError` for whatever is wrong with the file, and nothing else.
     """
     with _problems():
-        image = _opened(file)
-        name, (width, height) = image.format or "", image.size
-        drafted = image.draft("RGB", (min_edge_px, min_edge_px)) is not None
-        large = image.width * image.height > LARGE_PIXELS
-        with _large_pictures if large else contextlib.nullcontext():
-            image.load()
-            if not drafted:  # some formats (TIFF, ICO) know their true size only now
-                width, height = image.size
-            # After load: in PNG files EXIF may stand behind the pixels, and Pillow turns TIFF files by itself.
-            facts, orientation = _exif(image)
-            upright = _upright(_shrunk(_srgb(_shrunk(image, min_edge_px)), min_edge_px), orientation)
+        file.seek(0)
+        head = file.read(formats.HEAD_BYTES)
+        if not head:
+            raise UnreadablePhotoError("the file is empty")
+        kind = formats.kind_of(head, suffix)
+        names = formats.plugin_formats(kind)
+        return _raw(file, min_edge_px) if kind is Kind.RAW else _decoded(_opened(file, names, kind), min_edge_px)
+
+
+def _decoded(image: Image.Image, min_edge_px: int) -> DecodedPhoto:
+    name, (width, height) = image.format or "", image.size
+    drafted = image.draft("RGB", (min_edge_px, min_edge_px)) is not None
+    large = image.width * image.height > LARGE_PIXELS
+    with _large_pictures if large else contextlib.nullcontext():
+        image.load()
+        if not drafted:  # some formats (TIFF, ICO, HEIF) know their true size only now
+            width, height = image.size
+        # After load: in PNG files EXIF may stand behind the pixels, and Pillow turns TIFF files by itself.
+        tags = _optional(image.getexif, Image.Exif())
+        orientation = 1 if _is_upright(image) else _optional(lambda: exif.orientation(tags), 1)
+        upright = _upright(_shrunk(_srgb(_shrunk(image, min_edge_px)), min_edge_px), orientation)
     if orientation >= 5:
         width, height = height, width
-    return DecodedPhoto(upright, width, height, name, facts)
+    return DecodedPhoto(upright, width, height, name, _facts(tags))
+
+
+def _is_upright(image: Image.Image) -> bool:
+    """Tell whether the decoder has turned the picture, so that EXIF, which may be stale, must not turn it again.
+
+    ISO/IEC 23008-12 and 18181-1 keep the orientation beside the pixels. A JPEG packed into JPEG XL is the exception:
+    the plug-in hands out that JPEG's pixels as they are.
+    """
+    return image.format == "HEIF" or (image.format == "JXL" and not getattr(image, "jpeg", False))
+
+
+def _raw(file: BinaryIO, min_edge_px: int) -> DecodedPhoto:
+    picture = raw.read(file, min_edge_px=min_edge_px, max_pixels=MAX_PIXELS)
+    if picture.jpeg is None:
+        assert picture.image is not None, "a RAW picture is either its preview or developed"
+        shown = DecodedPhoto(_shrunk(picture.image, min_edge_px), 0, 0, "", Facts())
+    else:
+        shown = _decoded(_opened(io.BytesIO(picture.jpeg), ("JPEG",), Kind.PLAIN), min_edge_px)
+        lies = (shown.image.width > shown.image.height) != (picture.width_px > picture.height_px)
+        if lies and picture.turn is not None:  # the preview does not say how the camera was held
+            shown = replace(shown, image=shown.image.transpose(picture.turn))
+    facts = _facts(_optional(lambda: raw.tags_of(file), Image.Exif()))
+    known = facts if facts.taken_at or facts.camera else shown.facts
+    return replace(shown, width_px=picture.width_px, height_px=picture.height_px, format="RAW", facts=known)
 
 
 def preview(image: Image.Image) -> bytes:
@@ -178,7 +153,7 @@ def preview(image: Image.Image) -> bytes:
     # Hamming is as sharp as bicubic at the price of bilinear: 1.4 ms from 500x375, Lanczos 3.1. Optimised Huffman
     # tables would save 3 % of the bytes for half as much time again.
     small = image.resize(size, Image.Resampling.HAMMING) if size != image.size else image
-    out = BytesIO()
+    out = io.BytesIO()
     small.save(out, "JPEG", quality=_PREVIEW_QUALITY)
     return out.getvalue()
 
@@ -209,18 +184,14 @@ def model_input(image: Image.Image, preprocess: Preprocess) -> PixelArray:
     return np.asarray(_centred(_resized(image, size, resample), want, fill=0), dtype=np.uint8)
 
 
-def _opened(file: BinaryIO) -> Image.Image:
-    """Identify the picture and refuse it by what its header says; no pixels are read."""
+def _opened(file: BinaryIO, names: tuple[str, ...], kind: Kind) -> Image.Image:
+    """Identify the picture and refuse it by what its header says; no pixels are read (but by JPEG XL's plug-in)."""
     file.seek(0)
-    head = file.read(64)
-    if not head:
-        raise UnreadablePhotoError("the file is empty")
     try:
-        image = Image.open(file, formats=formats())
+        image = Image.open(file, formats=names)
     except UnidentifiedImageError as error:
-        name = next((name for magic, name in _UNSUPPORTED_MAGIC if magic.match(head)), None)
-        reason = _unsupported(name) if name else "not a picture imgfind can read, or a damaged one"
-        raise UnreadablePhotoError(reason) from error
+        what = "picture imgfind can read" if kind is Kind.PLAIN else f"{kind.value} picture that can be read"
+        raise UnreadablePhotoError(f"not a {what}, or a damaged one") from error
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
         raise UnreadablePhotoError(_too_large(pixels))
@@ -274,22 +245,20 @@ def _too_large(pixels: int | None) -> str:
     return f"{claim}; imgfind reads pictures of up to {MAX_PIXELS / 1e6:.0f} megapixels"
 
 
-def _unsupported(name: str) -> str:
-    return f"{name} pictures cannot be read yet; save a JPEG copy beside it to find it"
-
-
-def _exif(image: Image.Image) -> tuple[Facts, int]:
-    """Return what EXIF says and how the picture must be turned; every detail may be missing or broken by itself."""
-    tags = _optional(image.getexif, Image.Exif())
+def _facts(tags: Image.Exif) -> Facts:
+    """Return what EXIF says; every detail may be missing or broken by itself."""
     latitude, longitude = _optional(lambda: exif.position(tags), None) or (None, None)
-    facts = Facts(
+    return Facts(
         taken_at=_optional(lambda: exif.taken_at(tags), None),
         camera=_optional(lambda: exif.camera(tags), None),
         lens=_optional(lambda: exif.lens(tags), None),
         latitude=latitude,
         longitude=longitude,
+        exposure_s=_optional(lambda: exif.exposure_s(tags), None),
+        f_number=_optional(lambda: exif.f_number(tags), None),
+        iso=_optional(lambda: exif.iso(tags), None),
+        focal_length_mm=_optional(lambda: exif.focal_length_mm(tags), None),
     )
-    return facts, _optional(lambda: exif.orientation(tags), 1)
 
 
 def _shrunk(image: Image.Image, min_edge_px: int) -> Image.Image:
@@ -358,7 +327,7 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     if mode == "LAB":
         source = ImageCms.createProfile("LAB")
     else:
-        opened = ImageCms.ImageCmsProfile(BytesIO(profile))
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         source = opened.profile
         if _PROFILE_MODES.get(source.xcolor_space) != mode or "sRGB" in (source.profile_description or ""):
             return None

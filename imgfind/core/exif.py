@@ -18,6 +18,8 @@ from PIL.ExifTags import GPS, IFD, Base
 _MAX_TEXT_CHARS = 200
 _FIRST_PHOTOGRAPH = 1826
 """Niépce's; earlier years are what a clock shows that was never set."""
+_ISO_TOO_LARGE = 65_535
+"""What ISOSpeedRatings, a 16-bit number, says for every greater one."""
 
 _DATE_TIME = re.compile(r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?", re.ASCII)
 _OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d", re.ASCII)
@@ -54,6 +56,29 @@ def camera(exif: Image.Exif) -> str | None:
 def lens(exif: Image.Exif) -> str | None:
     """Return the model of the lens."""
     return _text(exif.get_ifd(IFD.Exif).get(Base.LensModel))
+
+
+def exposure_s(exif: Image.Exif) -> float | None:
+    """Return how long the shutter was open, in seconds."""
+    return _positive(exif.get_ifd(IFD.Exif).get(Base.ExposureTime), 86_400)
+
+
+def f_number(exif: Image.Exif) -> float | None:
+    """Return the aperture as an f-number."""
+    return _positive(exif.get_ifd(IFD.Exif).get(Base.FNumber), 1_000)
+
+
+def iso(exif: Image.Exif) -> int | None:
+    """Return the sensitivity; where it exceeds the 16 bits of its first tag, from those that came for it (EXIF 2.3)."""
+    details = exif.get_ifd(IFD.Exif)
+    tags = (Base.ISOSpeedRatings, Base.RecommendedExposureIndex, Base.StandardOutputSensitivity, Base.ISOSpeed)
+    values = (_positive(details.get(tag), 10_000_000) for tag in tags)
+    return next((round(value) for value in values if value and round(value) not in (0, _ISO_TOO_LARGE)), None)
+
+
+def focal_length_mm(exif: Image.Exif) -> float | None:
+    """Return the true focal length, not the one a camera with 35 mm film would need."""
+    return _positive(exif.get_ifd(IFD.Exif).get(Base.FocalLength), 100_000)
 
 
 def position(exif: Image.Exif) -> tuple[float, float] | None:
@@ -96,6 +121,18 @@ def _degrees(value: Any, reference: object, hemispheres: str, limit: int) -> flo
     if not math.isfinite(degrees) or not 0 <= degrees <= limit:
         return None
     return -degrees if hemisphere == hemispheres[1] else degrees
+
+
+def _positive(value: Any, limit: int) -> float | None:
+    """Return a number, or the first of several, above 0 and at most ``limit``."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    if isinstance(first, (str, bytes)):  # a text is garbage here, even one that float() would take
+        return None
+    try:
+        number = float(first)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if 0 < number <= limit else None
 
 
 def _text(value: object) -> str | None:

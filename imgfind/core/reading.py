@@ -4,35 +4,28 @@ Used by indexing for photos and by searching for image queries. Touches no datab
 parallel is bounded by the callers.
 """
 
+import atexit
 import io
 import os
-import time
 from collections import Counter
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Container
+from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
 
-from imgfind.core import decode, hashes
+from imgfind.core import content, formats, hashes, isolation
+from imgfind.core.content import DecodedContent
 from imgfind.core.errors import UnreadablePhotoError
-from imgfind.core.records import Facts, PerceptualHash, PixelArray, Preprocess
+from imgfind.core.records import Preprocess
 
 IN_MEMORY_BYTES = 64 * 1024 * 1024
 """Larger files are hashed in chunks and decoded from the disk, so that the bytes in flight stay bounded; their second
 read comes from the system's cache."""
 
+_SMALLEST = Preprocess(1, 1, "bilinear", "squash", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+"""A model input that costs nothing, where only the preview is wanted."""
 
-@dataclass(frozen=True, slots=True)
-class DecodedContent:
-    """What the pixels of a file gave: facts for the catalogue, ``pixels`` for the encoder, ``preview`` as JPEG."""
-
-    width_px: int
-    height_px: int
-    format: str
-    facts: Facts
-    pixels: PixelArray
-    phash: PerceptualHash
-    preview: bytes
+_workers = isolation.Workers()
+atexit.register(_workers.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +43,56 @@ class ReadPhoto:
     core_s: Counter[str] = field(default_factory=Counter)
 
 
-def read_photo(path: str, preprocess: Preprocess, known: Container[bytes] = frozenset()) -> ReadPhoto:
+def read_photo(
+    path: str, preprocess: Preprocess, known: Container[bytes] = frozenset(), *, isolate: bool = False
+) -> ReadPhoto:
     """Read the file at ``path``; where its content hash is ``known`` nothing is decoded.
+
+    What may crash is decoded in a process of its own, with ``isolate`` everything is.
 
     Raises :class:`UnreadablePhotoError` for every file that is no readable picture.
     """
-    if reason := decode.unsupported_reason(os.path.splitext(path)[1].lower()):
-        raise UnreadablePhotoError(reason)
+    suffix = os.path.splitext(path)[1]
     core_s: Counter[str] = Counter()
     try:
         with open(path, "rb") as file:
             before = os.fstat(file.fileno())
-            with _timed(core_s, "read and hash"):
+            # Before anything is read that could not be decoded.
+            formats.check_readable(formats.kind_of(file.read(formats.HEAD_BYTES), suffix))
+            file.seek(0)
+            with content.timed(core_s, "read and hash"):
                 source, content_hash = _hashed(file, before.st_size)
-            content = None if content_hash in known else _decoded(source, preprocess, core_s)
+            fresh = None
+            if content_hash not in known:
+                fresh = _decoded(source, before.st_size, preprocess, suffix, isolate=isolate)
             after = os.fstat(file.fileno())
     except OSError as error:
         raise UnreadablePhotoError(_reason(error), transient=True) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise UnreadablePhotoError("the file changed while it was read", transient=True)
-    return ReadPhoto(content_hash, before.st_size, before.st_mtime_ns, content, core_s)
+    core_s.update(fresh.core_s if fresh else ())
+    return ReadPhoto(content_hash, before.st_size, before.st_mtime_ns, fresh, core_s)
 
 
 def read_bytes(data: bytes, preprocess: Preprocess) -> ReadPhoto:
     """Read a picture that is no file: pasted, or from standard input."""
-    content = _decoded(io.BytesIO(data), preprocess, Counter())
-    return ReadPhoto(hashes.content_hash(data), len(data), 0, content)
+    fresh = _decoded(io.BytesIO(data), len(data), preprocess, "")
+    return ReadPhoto(hashes.content_hash(data), len(data), 0, fresh, fresh.core_s)
 
 
 def made_preview(path: str) -> bytes | None:
     """Return the preview of the picture at ``path``, or None where it cannot be read."""
     try:
         with open(path, "rb") as file:
-            return decode.preview(decode.decode(file, min_edge_px=decode.PREVIEW_EDGE_PX).image)
+            size_bytes = os.fstat(file.fileno()).st_size
+            return _decoded(file, size_bytes, _SMALLEST, os.path.splitext(path)[1]).preview
     except (OSError, UnreadablePhotoError):
         return None
+
+
+def end_workers() -> None:
+    """End the processes that decode, and forget that one failed; the next picture that needs one starts it again."""
+    _workers.close()
 
 
 def _hashed(file: BinaryIO, size_bytes: int) -> tuple[BinaryIO, bytes]:
@@ -96,24 +104,22 @@ def _hashed(file: BinaryIO, size_bytes: int) -> tuple[BinaryIO, bytes]:
     return file, content_hash
 
 
-def _decoded(source: BinaryIO, preprocess: Preprocess, core_s: Counter[str]) -> DecodedContent:
-    min_edge_px = max(preprocess.width_px, preprocess.height_px, decode.PREVIEW_EDGE_PX)
-    with _timed(core_s, "decode"):
-        photo = decode.decode(source, min_edge_px=min_edge_px)
-    with _timed(core_s, "model input"):
-        pixels = decode.model_input(photo.image, preprocess)
-    with _timed(core_s, "perceptual hash"):
-        phash = hashes.perceptual_hash(photo.image)
-    with _timed(core_s, "preview"):
-        preview = decode.preview(photo.image)
-    return DecodedContent(photo.width_px, photo.height_px, photo.format, photo.facts, pixels, phash, preview)
-
-
-@contextmanager
-def _timed(core_s: Counter[str], step: str) -> Iterator[None]:
-    started = time.thread_time()
-    yield
-    core_s.update({step: time.thread_time() - started})
+def _decoded(
+    source: BinaryIO, size_bytes: int, preprocess: Preprocess, suffix: str, *, isolate: bool = False
+) -> DecodedContent:
+    """Decode here what Pillow reads, which is fastest; all else, and everything after a failure, in another process."""
+    source.seek(0)
+    kind = formats.kind_of(source.read(formats.HEAD_BYTES), suffix)
+    source.seek(0)
+    if kind not in formats.RISKY and not isolate and not _workers.failed:
+        return content.decoded(source, preprocess, suffix)
+    request = {"preprocess": asdict(preprocess), "suffix": suffix}
+    answer, data = _workers.ask(request, source, size_bytes)
+    if "bug" in answer:
+        raise RuntimeError(answer["bug"])
+    if "problem" in answer:
+        raise UnreadablePhotoError(answer["problem"], transient=answer["transient"])
+    return content.from_message(answer, data)
 
 
 def _reason(error: OSError) -> str:

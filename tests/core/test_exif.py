@@ -109,6 +109,71 @@ def test_the_lens_is_its_model() -> None:
     assert exif_facts.lens(written()) is None
 
 
+def test_an_exposure_is_read_as_numbers() -> None:
+    details = {
+        Base.ExposureTime: IFDRational(1, 250),
+        Base.FNumber: IFDRational(28, 10),
+        Base.ISOSpeedRatings: 400,
+        Base.FocalLength: IFDRational(50, 1),
+        Base.FocalLengthIn35mmFilm: 75,
+    }
+    tags = written(details=details)
+    assert exif_facts.exposure_s(tags) == pytest.approx(0.004)
+    assert exif_facts.f_number(tags) == pytest.approx(2.8)
+    assert exif_facts.iso(tags) == 400
+    assert exif_facts.focal_length_mm(tags) == 50
+
+
+EXPOSURES = {
+    Base.ExposureTime: exif_facts.exposure_s,
+    Base.FNumber: exif_facts.f_number,
+    Base.ISOSpeedRatings: exif_facts.iso,
+    Base.FocalLength: exif_facts.focal_length_mm,
+}
+
+
+@pytest.mark.parametrize("tag", EXPOSURES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        0,
+        -1,
+        math.inf,
+        math.nan,
+        10**9,
+        "50",
+        b"50",
+        (),
+        (None,),
+        {"no": "number"},
+        IFDRational(1, 0),
+        IFDRational(0, 0),
+    ],
+    ids=repr,
+)
+def test_an_impossible_exposure_is_none(tag: int, value: Any) -> None:
+    tags = Image.Exif()
+    tags.get_ifd(IFD.Exif)[tag] = value
+    assert EXPOSURES[tag](tags) is None
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({Base.ISOSpeedRatings: (200, 0)}, 200),
+        ({Base.ISOSpeedRatings: 65535, Base.RecommendedExposureIndex: 102400}, 102400),
+        ({Base.ISOSpeedRatings: 65535}, None),
+        ({Base.ISOSpeed: 100}, 100),
+        ({Base.ISOSpeedRatings: 0.2}, None),
+    ],
+)
+def test_a_sensitivity_too_large_for_its_tag_is_in_another_one(details: dict[int, Any], expected: int | None) -> None:
+    tags = Image.Exif()
+    tags.get_ifd(IFD.Exif).update(details)
+    assert exif_facts.iso(tags) == expected
+
+
 def test_positions_are_signed_degrees() -> None:
     assert located((48.0, 51.0, 30.0), "N", (2.0, 17.0, 40.2), "E") == pytest.approx((48.858333, 2.2945), abs=1e-6)
     assert located((33.0, 51.5, 0.0), "S", (151.0, 12.0, 36.0), "W") == pytest.approx((-33.858333, -151.21), abs=1e-6)
@@ -155,5 +220,8 @@ def test_real_cameras_are_understood(test_data: Path) -> None:
         assert exif_facts.camera(tags) == "Apple iPhone 4"
         assert exif_facts.taken_at(tags) == "2011-01-13T14:33:39"
         assert exif_facts.position(tags) == pytest.approx((41.853, 12.4888333))
+        assert exif_facts.exposure_s(tags) == pytest.approx(1 / 15)
+        assert (exif_facts.f_number(tags), exif_facts.iso(tags)) == (2.8, 500)
+        assert exif_facts.focal_length_mm(tags) == pytest.approx(3.85)
     with Image.open(test_data / "photos" / "heic" / "Issue 649.avif") as image:
         assert exif_facts.lens(image.getexif()) == "EF50mm f/1.8 STM"

@@ -2,9 +2,10 @@
 
 import builtins
 import errno
+import importlib.util
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,14 +15,14 @@ from PIL import Image
 
 from imgfind.core import decode, hashes, models, reading
 from imgfind.core.errors import UnreadablePhotoError
-from imgfind.core.reading import read_bytes, read_photo
+from imgfind.core.reading import made_preview, read_bytes, read_photo
 from imgfind.core.records import Preprocess
 from tests.pictures import paint
 
 
 @pytest.fixture(scope="module")
 def preprocess() -> Preprocess:
-    return models.find_model(models.STARTER).preprocess
+    return models.find_model("starter").preprocess
 
 
 def count_opens(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -207,15 +208,115 @@ def test_a_truncated_file_says_so(tmp_path: Path, preprocess: Preprocess) -> Non
     assert reason_of(photo, preprocess) == "the file is cut short"
 
 
-def test_a_kind_that_cannot_be_read_yet_is_refused_by_name_without_opening_it(
+def test_a_raw_file_is_not_taken_for_the_tiff_file_it_looks_like(tmp_path: Path, preprocess: Preprocess) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.NEF", format="TIFF")
+
+    assert reason_of(tmp_path / "a.NEF", preprocess).startswith("not a camera RAW picture")
+
+
+def test_a_file_whose_plugin_is_missing_is_not_even_read(
     tmp_path: Path, preprocess: Preprocess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A TIFF inside, as in most RAW files: opened, it would pass for its thumbnail.
-    Image.new("RGB", (64, 64)).save(tmp_path / "a.NEF", format="TIFF")
-    opened = count_opens(monkeypatch)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(hashes, "content_hash", lambda data: pytest.fail("read"))
+    (tmp_path / "a.jxl").write_bytes(b"\xff\x0a" + bytes(100))
 
-    assert "Camera RAW" in reason_of(tmp_path / "a.NEF", preprocess)
-    assert opened == []
+    with pytest.raises(UnreadablePhotoError, match=r"pip install 'imgfind\[jxl\]'") as raised:
+        read_photo(str(tmp_path / "a.jxl"), preprocess)
+
+    assert raised.value.transient
+
+
+@pytest.fixture
+def isolated(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Return a list that grows by the suffix of every picture that is decoded in another process."""
+    suffixes: list[str] = []
+    ask = reading._workers.ask
+
+    def counting(request: dict[str, Any], source: BinaryIO, size_bytes: int) -> tuple[dict[str, Any], bytes]:
+        suffixes.append(request["suffix"])
+        return ask(request, source, size_bytes)
+
+    monkeypatch.setattr(reading._workers, "ask", counting)
+    yield suffixes
+    reading.end_workers()
+
+
+@pytest.mark.parametrize("name", ["heic/example.heic", "jxl/splines.jxl"])
+def test_pictures_whose_decoder_may_crash_are_decoded_in_another_process(
+    test_data: Path, preprocess: Preprocess, monkeypatch: pytest.MonkeyPatch, isolated: list[str], name: str
+) -> None:
+    before_decoding(monkeypatch, lambda: pytest.fail("decoded here"))
+    path = test_data / "photos" / name
+
+    content = read_photo(str(path), preprocess).content
+    pasted = read_bytes(path.read_bytes(), preprocess).content
+    preview = made_preview(str(path))
+
+    assert content is not None
+    assert pasted is not None
+    assert np.array_equal(content.pixels, pasted.pixels)
+    assert content.preview == preview
+    assert isolated == [path.suffix, "", path.suffix]
+
+
+def test_plain_pictures_are_decoded_here_until_a_decoder_failed(
+    tmp_path: Path, preprocess: Preprocess, monkeypatch: pytest.MonkeyPatch, isolated: list[str]
+) -> None:
+    photo = str(paint(tmp_path / "a.jpg"))
+    here = read_photo(photo, preprocess).content
+    assert here is not None
+    assert isolated == []
+
+    monkeypatch.setattr(reading._workers, "failed", True)
+    there = read_photo(photo, preprocess).content
+    assert isolated == [".jpg"]
+    assert there is not None
+    assert np.array_equal(here.pixels, there.pixels)
+
+    reading.end_workers()
+    read_photo(photo, preprocess)
+    read_photo(photo, preprocess, isolate=True)
+    assert isolated == [".jpg", ".jpg"]
+
+
+def test_a_large_file_is_isolated_too(
+    test_data: Path, preprocess: Preprocess, monkeypatch: pytest.MonkeyPatch, isolated: list[str]
+) -> None:
+    path = str(test_data / "photos/heic/example.heic")
+    in_memory = read_photo(path, preprocess).content
+    monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 0)
+    streamed = read_photo(path, preprocess).content
+
+    assert in_memory is not None
+    assert streamed is not None
+    assert np.array_equal(in_memory.pixels, streamed.pixels)
+    assert len(isolated) == 2
+
+
+def test_a_mistake_of_ours_in_the_other_process_is_raised_here(
+    test_data: Path, preprocess: Preprocess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading._workers, "ask", lambda *question: ({"bug": "Traceback: no_such_name"}, b""))
+
+    with pytest.raises(RuntimeError, match="no_such_name"):
+        read_photo(str(test_data / "photos/heic/example.heic"), preprocess)
+
+
+def test_every_hostile_file_ends_as_a_photo_or_as_a_problem_in_the_other_process(
+    test_data: Path, preprocess: Preprocess, isolated: list[str]
+) -> None:
+    files = sorted(path for path in (test_data / "hostile").rglob("*") if path.is_file())
+    problems = []
+    for path in files:
+        try:
+            read_photo(str(path), preprocess, isolate=True)
+        except UnreadablePhotoError as problem:
+            problems.append(problem)
+    assert len(isolated) == len(files) > 300
+    assert 50 < len(problems) < len(files) - 50
+    assert not any(problem.transient for problem in problems)
+    assert not reading._workers.failed, "no decoder crashed or hung"
 
 
 def test_a_wrong_suffix_does_not_matter(tmp_path: Path, preprocess: Preprocess) -> None:

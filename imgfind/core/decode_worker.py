@@ -1,0 +1,94 @@
+"""The program of a decoding process: ``python -m imgfind.core.decode_worker MEMORY_LIMIT_BYTES``.
+
+Reads requests from standard input and answers on standard output, in the messages of :mod:`imgfind.core.isolation`,
+until the input ends. Holds itself to its limits where the system knows limits.
+"""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import IO, Any
+
+from imgfind.core import content, isolation
+from imgfind.core.errors import UnreadablePhotoError
+from imgfind.core.records import Preprocess
+
+if sys.platform != "win32":
+    import resource
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    memory_limit_bytes = int(sys.argv[1])
+    questions, answers = _pipes()
+    _limit_memory(memory_limit_bytes)
+    # Ctrl-C and a terminal that closes reach every process; whoever asked decides what becomes of this one.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    isolation.send(answers, {}, b"")
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            request, data = isolation.receive(questions)
+            with _alarm(request["limit_s"]):
+                answer = _answer(request, data, memory_limit_bytes)
+            isolation.send(answers, *answer)
+
+
+def _answer(request: dict[str, Any], data: bytes, memory_limit_bytes: int) -> tuple[dict[str, Any], bytes]:
+    try:
+        preprocess = Preprocess(**request["preprocess"])
+        return content.to_message(content.decoded(io.BytesIO(data), preprocess, request["suffix"]))
+    except UnreadablePhotoError as error:
+        if isinstance(error.__cause__, MemoryError):
+            return {"problem": _needs_more(memory_limit_bytes), "transient": False}, b""
+        return {"problem": error.reason, "transient": error.transient}, b""
+    except MemoryError:
+        return {"problem": _needs_more(memory_limit_bytes), "transient": False}, b""
+    except Exception:  # noqa: BLE001 - a mistake of ours; whoever asked raises it again
+        return {"bug": traceback.format_exc()}, b""
+
+
+def _needs_more(memory_limit_bytes: int) -> str:
+    return f"decoding it takes more than {memory_limit_bytes // 1024**2:,} MB of memory"
+
+
+def _pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return the pipes and leave nothing of them in reach of libraries that print."""
+    questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    return questions, answers
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit_bytes = limit_bytes if soft == resource.RLIM_INFINITY else min(soft, limit_bytes)
+        with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses it
+            resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, hard))
+
+
+@contextlib.contextmanager
+def _alarm(limit_s: float) -> Iterator[None]:
+    """End this process in a decoder that hangs where nobody is left to kill it; the system does, Python need not run.
+
+    Later than the limit, so that whoever asked can tell a late answer from a crash.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, 2 * limit_s + 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+if __name__ == "__main__":
+    main()

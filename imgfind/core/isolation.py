@@ -1,0 +1,236 @@
+"""Processes that decode, so that a decoder that crashes, hangs or takes all memory ends one of them and nothing else.
+
+Owns the processes, their limits and the messages on their pipes; knows nothing of pictures. Every thread may ask; each
+has a process to itself while it waits. They start when they are needed, go on to the next file, and end when they are
+closed, or by themselves when this process is gone.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, Any, BinaryIO
+
+from imgfind.core.errors import UnreadablePhotoError
+
+TIME_LIMIT_S = 10.0
+SECONDS_PER_MB = 0.25
+"""On top of :data:`TIME_LIMIT_S`: what 12 megapixels take a small file to do, 150 take a large one."""
+START_LIMIT_S = 60.0
+MEMORY_LIMIT_BYTES = 3 * 1024**3
+"""Of addresses, code and libraries among them: a 48-megapixel HEIC takes about a quarter. POSIX only."""
+MOST_FILE_BYTES = MEMORY_LIMIT_BYTES // 6
+"""Larger files are refused: the process holds the file, what it decodes to, and copies of both."""
+
+WORKER_COMMAND = (sys.executable, "-P", "-m", "imgfind.core.decode_worker")
+
+_LENGTHS = struct.Struct(">IQ")
+"""Before each message: how many bytes of JSON follow, and how many of data after them."""
+_CHUNK_BYTES = 1024 * 1024
+_MOST_TEXT_BYTES = 1024 * 1024
+_LAST_WORDS_S = 1.0
+"""How long a process that closed its pipe may take to end."""
+_SIGKILL = -9
+
+
+class _Worker:
+    """One process and its pipes; used by one thread at a time."""
+
+    def __init__(self, command: Sequence[str], memory_limit_bytes: int) -> None:
+        """Start the process. Raises OSError where there can be none, EOFError where it ends at once."""
+        # The same modules as here, whatever folder is the current one; one thread each, for there are many processes,
+        # and every thread of the numeric libraries takes its share of the address space.
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [*command, str(memory_limit_bytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        self.timed_out = False
+        try:
+            with self._within(START_LIMIT_S):
+                self._answer()
+        except EOFError:
+            self.close()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it can be asked again."""
+        return not self.timed_out and self._process.poll() is None
+
+    def ask(
+        self, request: dict[str, Any], source: BinaryIO, size_bytes: int, limit_s: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send a request with ``size_bytes`` of ``source`` and return the answer; EOFError where there comes none."""
+        with self._within(limit_s):
+            self._write(_head(request, size_bytes))
+            while size_bytes:
+                chunk = source.read(min(size_bytes, _CHUNK_BYTES))
+                if not chunk:
+                    raise UnreadablePhotoError("the file changed while it was read", transient=True)
+                self._write(chunk)
+                size_bytes -= len(chunk)
+            return self._answer()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None, "opened as a pipe"
+            with suppress(OSError):  # what was not sent yet
+                pipe.close()
+        self._process.wait()
+
+    def end(self) -> int | None:
+        """Return the exit status of a process that has stopped answering, None where it had to be ended."""
+        status = None
+        with suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(_LAST_WORDS_S)
+        self.close()
+        return status
+
+    def _write(self, data: bytes) -> None:
+        assert self._process.stdin is not None, "opened as a pipe"
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise EOFError from error
+
+    def _answer(self) -> tuple[dict[str, Any], bytes]:
+        assert self._process.stdout is not None, "opened as a pipe"
+        return receive(self._process.stdout)
+
+    @contextmanager
+    def _within(self, limit_s: float) -> Iterator[None]:
+        """Kill the process where the block takes longer: reading from its pipe then ends."""
+
+        def kill() -> None:
+            self.timed_out = True
+            self._process.kill()
+
+        timer = threading.Timer(limit_s, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # it may be at it already; from here on ``timed_out`` is the last word
+
+
+class Workers:
+    """A pool of processes, as many as threads ask at once."""
+
+    def __init__(
+        self,
+        command: Sequence[str] = WORKER_COMMAND,
+        *,
+        time_limit_s: float = TIME_LIMIT_S,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+    ) -> None:
+        self._command = tuple(command)
+        self._time_limit_s = time_limit_s
+        self._memory_limit_bytes = memory_limit_bytes
+        self._idle: list[_Worker] = []
+        self._lock = threading.Lock()
+        self.failed = False
+        """Whether a process crashed or had to be killed since this pool was made or closed."""
+
+    def ask(self, request: dict[str, Any], source: BinaryIO, size_bytes: int) -> tuple[dict[str, Any], bytes]:
+        """Have ``source`` (``size_bytes`` from where it stands) dealt with; return the answer and its data.
+
+        Raises :class:`UnreadablePhotoError`, which says so where the process crashed, took too long or cannot start.
+        """
+        if size_bytes > MOST_FILE_BYTES:
+            raise UnreadablePhotoError(f"the file is larger than {MOST_FILE_BYTES // 1024**2} MB")
+        limit_s = self._time_limit_s + SECONDS_PER_MB * (size_bytes // 1_000_000)
+        worker = self._taken()
+        try:
+            answer = worker.ask(request | {"limit_s": limit_s}, source, size_bytes, limit_s)
+        except EOFError as error:
+            self.failed = True
+            raise self._failure(worker, limit_s) from error
+        except BaseException:
+            worker.close()
+            raise
+        self._give_back(worker)
+        return answer
+
+    def close(self) -> None:
+        """End the processes nobody is asking; later questions start new ones."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            self.failed = False
+        for worker in idle:
+            worker.close()
+
+    def _taken(self) -> _Worker:
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive:
+                    return worker
+                worker.close()
+        try:
+            return _Worker(self._command, self._memory_limit_bytes)
+        except (OSError, EOFError) as error:
+            raise UnreadablePhotoError("the process that decodes it could not be started", transient=True) from error
+
+    def _give_back(self, worker: _Worker) -> None:
+        if worker.alive:
+            with self._lock:
+                self._idle.append(worker)
+        else:
+            worker.close()
+
+    def _failure(self, worker: _Worker, limit_s: float) -> UnreadablePhotoError:
+        if worker.timed_out:
+            worker.close()
+            return UnreadablePhotoError(f"its decoder took longer than {limit_s:g} seconds")
+        # Killed from outside, most likely because the machine ran out of memory: another time it may work.
+        if worker.end() == _SIGKILL:
+            return UnreadablePhotoError("its decoder was killed, maybe for want of memory", transient=True)
+        return UnreadablePhotoError("its decoder crashed")
+
+
+def send(pipe: IO[bytes], header: dict[str, Any], body: bytes) -> None:
+    """Write one message."""
+    pipe.write(_head(header, len(body)))
+    pipe.write(body)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+    """Read one message. Raises EOFError where the other side is gone or does not speak this language."""
+    try:
+        text_bytes, body_bytes = _LENGTHS.unpack(_exactly(pipe, _LENGTHS.size))
+        if text_bytes > _MOST_TEXT_BYTES or body_bytes > MOST_FILE_BYTES:
+            raise EOFError
+        header = json.loads(_exactly(pipe, text_bytes))
+        return header, _exactly(pipe, body_bytes)
+    except (ValueError, OSError) as error:
+        raise EOFError from error
+
+
+def _head(header: dict[str, Any], body_bytes: int) -> bytes:
+    text = json.dumps(header).encode()
+    return _LENGTHS.pack(len(text), body_bytes) + text
+
+
+def _exactly(pipe: IO[bytes], size_bytes: int) -> bytes:
+    data = pipe.read(size_bytes)
+    if len(data) < size_bytes:
+        raise EOFError
+    return data
