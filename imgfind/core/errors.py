@@ -29,6 +29,10 @@ class LibraryError(ImgfindError):
     """The library folder is missing, damaged, too new, read-only, or in use by another indexer."""
 
 
+class LibraryBusyError(LibraryError):
+    """Another process is indexing the library; the request can be repeated when it is done."""
+
+
 class ModelError(ImgfindError):
     """An encoder is unknown, incomplete or damaged."""
 

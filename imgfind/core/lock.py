@@ -11,7 +11,7 @@ from pathlib import Path
 
 import filelock
 
-from imgfind.core.errors import LibraryError
+from imgfind.core.errors import LibraryBusyError, LibraryError
 
 LOCK_FILE = "indexer.lock"
 PID_FILE = "indexer.pid"
@@ -21,14 +21,16 @@ _TIMEOUT_S = 0.2
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[bool]:
     """Be the only indexer of the library in ``folder``, which is made where it is missing.
 
-    Raises :class:`LibraryError` where another process is, naming it, or where the folder cannot be written to.
+    Yields whether the one before ended without a word: killed, or by a crash.
+    Raises :class:`LibraryBusyError` where another process is, naming it, and :class:`LibraryError` where the folder
+    cannot be written to.
     """
-    lock = _acquired(folder)
+    lock, was_killed = _acquired(folder)
     try:
-        yield
+        yield was_killed
     finally:
         with contextlib.suppress(OSError):
             (folder / PID_FILE).unlink(missing_ok=True)
@@ -49,16 +51,17 @@ def holder(folder: Path) -> int | None:
         return None
 
 
-def _acquired(folder: Path) -> filelock.BaseFileLock:
+def _acquired(folder: Path) -> tuple[filelock.BaseFileLock, bool]:
     lock = filelock.FileLock(folder / LOCK_FILE)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_TIMEOUT_S)
+        was_killed = (folder / PID_FILE).exists()
         (folder / PID_FILE).write_text(str(os.getpid()))
     except filelock.Timeout as error:
         pid = _noted_pid(folder)
         who = f"process {pid}" if pid else "another process"
-        raise LibraryError(
+        raise LibraryBusyError(
             f"The library in {folder} is being indexed by {who}; wait until it is done, or stop it."
         ) from error
     except OSError as error:
@@ -67,7 +70,7 @@ def _acquired(folder: Path) -> filelock.BaseFileLock:
             f"The library folder {folder} cannot be written to ({error.strerror or error}); check its permissions and"
             " the disk, or name another with --library."
         ) from error
-    return lock
+    return lock, was_killed
 
 
 def _noted_pid(folder: Path) -> int | None:

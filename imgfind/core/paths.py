@@ -59,3 +59,18 @@ def is_below(path: str, folder: str) -> bool:
     low, high = subtree_bounds(folder)
     raw = to_bytes(path)
     return raw == to_bytes(folder) or low <= raw < high
+
+
+def same_but_for_accents(path: str, other: str) -> bool:
+    """Tell whether two paths differ at most in how their accents are composed (Unicode normalisation)."""
+    return unicodedata.normalize("NFC", path) == unicodedata.normalize("NFC", other)
+
+
+def same_but_for_case(path: str, other: str) -> bool:
+    """Tell whether two paths differ at most in case and in how their accents are composed."""
+    return folded(path) == folded(other)
+
+
+def folded(path: str) -> str:
+    """Return what is the same for all paths that differ only in case and composition (Unicode 3.13, D146)."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())

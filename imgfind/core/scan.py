@@ -25,11 +25,11 @@ import fnmatch
 import os
 import re
 import stat
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from imgfind.core import paths
 from imgfind.core.errors import ImgfindError
 from imgfind.core.job import Job, Progress
 from imgfind.core.paths import displayed
@@ -51,8 +51,6 @@ _SKIPPED_FOLDERS = frozenset(
 
 # A link that leads nowhere: to nothing, below a file, or in a circle.
 _LEADS_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-
-_UUIDS_FOLDER = "/dev/disk/by-uuid"
 
 # [MS-FSCC] 2.1.2.1; `stat` has this name on Windows only. OneDrive folders carry other tags and are ordinary to us.
 _REPARSE_TAG_MOUNT_POINT = 0xA0000003
@@ -92,12 +90,12 @@ def is_left_out(path: str, base: str, excludes: Sequence[str]) -> bool:
 
 
 def check_folder(path: str) -> str:
-    """Return ``path`` absolute and without ``..``, links left as they are, if it is a folder that can be listed.
+    """Return ``path`` absolute, without ``..``, and spelled as listed, if it is a folder that can be listed.
 
-    Raises :class:`ImgfindError` otherwise.
+    Links are left as they are. Raises :class:`ImgfindError` otherwise.
     """
     shown = displayed(path)
-    folder = os.path.abspath(path) if path else path  # an empty path is a mistake, not the current folder
+    folder = as_listed(os.path.abspath(path)) if path else path  # an empty path is a mistake, not the current folder
     try:
         with os.scandir(folder) as entries:
             next(entries, None)
@@ -114,21 +112,58 @@ def check_folder(path: str) -> str:
     return folder
 
 
-def volume_identity(folder: str) -> str | None:
-    """Return a name for the file system ``folder`` is on that survives another mount point, or None.
+def as_listed(path: str) -> str:
+    """Return an absolute path with every name spelled as its folder lists it; names that are not there stay.
 
-    Linux: the UUID udev publishes under /dev/disk; Windows: the volume's serial number, which is its ``st_dev``.
+    What people type may differ from it in the composition of accents (NFC, NFD: macOS and its shares list either), and
+    on file systems that do not care in upper and lower case.
     """
+    parent, name = os.path.split(path)
+    if parent == path or "\0" in name:
+        return path
+    parent = as_listed(parent)
+    spelled = os.path.join(parent, name)
     try:
-        device = os.stat(folder).st_dev
-        if sys.platform == "win32":
-            return f"{device:x}"
-        for entry in os.scandir(_UUIDS_FOLDER):
-            if os.stat(entry.path).st_rdev == device:
-                return entry.name
+        names = os.listdir(parent)
     except OSError:
-        pass  # network shares, containers, macOS: no identity, which only costs the convenience
-    return None
+        return spelled
+    if name in names:
+        return spelled
+    for other in names:
+        if paths.same_but_for_accents(other, name):
+            return os.path.join(parent, other)
+    for other in names:
+        candidate = os.path.join(parent, other)
+        if paths.same_but_for_case(other, name) and is_one_file(candidate, spelled):
+            return candidate
+    return spelled
+
+
+def is_passed_over(path: str, base: str, excludes: Sequence[str]) -> bool:
+    """Tell whether a scan of ``base`` never looks into the folder ``path`` below it, whatever it holds."""
+    folder = path
+    while len(folder) > len(base):
+        name = os.path.basename(folder)
+        if name.startswith(".") or name.lower() in _SKIPPED_FOLDERS or _is_closed_or_link(folder):
+            return True
+        folder = os.path.dirname(folder)
+    return is_left_out(path, base, excludes)
+
+
+def is_one_file(path: str, other: str) -> bool:
+    """Tell whether two paths lead to one file or folder at this moment."""
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
+
+
+def _is_closed_or_link(folder: str) -> bool:
+    try:
+        status = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISLNK(status.st_mode) or (_HAS_FLAGS and _is_hidden(status))
 
 
 @dataclass(slots=True)

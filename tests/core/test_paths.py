@@ -104,3 +104,20 @@ def test_what_is_joined_to_a_folder_is_below_it(folder: str, path: str) -> None:
     assert low <= os.fsencode(joined) < high
     assert paths.is_below(joined, folder)
     assert not paths.is_below(folder, joined)
+
+
+@pytest.mark.parametrize(
+    ("path", "other", "accents", "case"),
+    [
+        ("/a/b.jpg", "/a/b.jpg", True, True),
+        ("/caf\u00e9.jpg", "/cafe\u0301.jpg", True, True),
+        ("/a/IMG.JPG", "/a/img.jpg", False, True),
+        ("/Stra\u00dfe", "/STRASSE", False, True),
+        ("/\u00c9.jpg", "/e\u0301.jpg", False, True),
+        ("/e.jpg", "/\u00e9.jpg", False, False),
+        ("/\udcff.jpg", "/\udcfe.jpg", False, False),
+    ],
+)
+def test_paths_that_differ_in_their_spelling_only_are_alike(path: str, other: str, accents: bool, case: bool) -> None:
+    assert paths.same_but_for_accents(path, other) is accents
+    assert paths.same_but_for_case(path, other) is case
