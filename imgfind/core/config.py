@@ -41,6 +41,11 @@ def models_folder() -> Path:
     return Path(platformdirs.user_data_dir("imgfind", appauthor=False)) / "models"
 
 
+def is_offline() -> bool:
+    """Tell whether the user forbids all use of the network: ``$IMGFIND_OFFLINE`` is set to anything but 0."""
+    return os.environ.get("IMGFIND_OFFLINE", "0") not in ("", "0")
+
+
 def resources_folder() -> Path:
     """Return the folder of icons and the built-in encoder, in a checkout or in an installed wheel."""
     installed = Path(str(resources.files("imgfind"))) / "resources"

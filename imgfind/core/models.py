@@ -11,8 +11,8 @@ Hugging Face cache, and wherever the user points.
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -21,15 +21,17 @@ from safetensors import SafetensorError, safe_open
 
 from imgfind.core import config
 from imgfind.core.errors import ModelError
+from imgfind.core.presets import PRESETS, STARTER, Preset, find_preset, plain_name
 from imgfind.core.records import ModelFiles, Preprocess
 
-STARTER = "starter"
 CONFIG_FILE = "open_clip_config.json"
 MERGES_FILE = "bpe_merges.txt.gz"
 # In open_clip's own order of preference, without its pickles.
 WEIGHTS_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
 HUB_PREFIX = "hf-hub:"
+PARTIAL_SUFFIX = ".partial"
+"""Ends the name of a folder that is still being downloaded."""
 
 # open_clip.constants, which cannot be imported without torch.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -39,61 +41,6 @@ DEFAULT_IMAGE_SIZE_PX = 224
 DEFAULT_CONTEXT_LENGTH = 77
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """An encoder imgfind recommends. ``hub`` is its Hugging Face repository, ``size_mb`` that of its weights there."""
-
-    title: str
-    name: str
-    hub: str
-    size_mb: int
-    licence: str
-    quality: str
-    speed: str
-
-
-# ImageNet figures: open_clip, docs/openclip_results.csv (zero-shot top-1). Sizes: parameters x 4 bytes. Repositories:
-# open_clip/pretrained.py.
-PRESETS = (
-    Preset(
-        title=STARTER,
-        name=STARTER,
-        hub="",
-        size_mb=15,
-        licence="MIT",
-        quality="a first look without a download: scenes, clothes, flowers, common animals and vehicles",
-        speed="fastest",
-    ),
-    Preset(
-        title="standard",
-        name="ViT-B-32-256/datacomp_s34b_b86k",
-        hub="laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
-        size_mb=605,
-        licence="MIT",
-        quality="good; ImageNet zero-shot 72.8 % (published)",
-        speed="fast",
-    ),
-    Preset(
-        title="best",
-        name="ViT-L-14/datacomp_xl_s13b_b90k",
-        hub="laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
-        size_mb=1710,
-        licence="MIT",
-        quality="very good; ImageNet zero-shot 79.2 % (published)",
-        speed="slow without a graphics card",
-    ),
-    Preset(
-        title="multilingual",
-        name="ViT-B-32-SigLIP2-256/webli",
-        hub="timm/ViT-B-32-SigLIP2-256",
-        size_mb=1507,
-        licence="Apache-2.0",
-        quality="understands many languages; imgfind cannot run its tokenizer yet",
-        speed="fast",
-    ),
-)
-
-
 def find_model(name: str) -> ModelFiles:
     """Return the files of the encoder called ``name``; the weights' header is read, the weights are not.
 
@@ -101,21 +48,25 @@ def find_model(name: str) -> ModelFiles:
     ``hf-hub:org/repo``, or the path of a folder (also after ``local-dir:``). Raises :class:`ModelError` where it is
     unknown, not on this disk, incomplete, damaged, or of a kind imgfind cannot run.
     """
-    preset = _preset(name)
+    preset = find_preset(name)
     if preset is not None:
         folder = _preset_folder(preset)
         if folder is None:
+            downloadable(name)  # says so where it could not run anyway
             raise ModelError(
-                f"The model {preset.name} is not on this disk: put its {CONFIG_FILE} and {WEIGHTS_FILES[0]} into "
-                f"{config.models_folder() / preset.name} (downloads are not built yet)."
+                f"The model {preset.name} is not on this disk; get it with: imgfind models download {preset.title} (or "
+                f"put its {CONFIG_FILE} and {WEIGHTS_FILES[0]} into {config.models_folder() / preset.name})."
             )
         return _read_folder(folder, preset.name)
     if name.startswith(HUB_PREFIX):
-        folder = _cached_snapshot(name.removeprefix(HUB_PREFIX))
+        hub = name.removeprefix(HUB_PREFIX)
+        if _is_repository(hub) and _has_config(config.models_folder() / hub):
+            return _read_folder(config.models_folder() / hub, hub)
+        folder = _cached_snapshot(hub)
         if folder is None:
-            raise ModelError(f"The model {name} is not in the Hugging Face cache (downloads are not built yet).")
+            raise ModelError(f"The model {name} is not on this disk; get it with: imgfind models download {name}")
         return _read_folder(folder, name)
-    plain = Path(_plain_name(name))
+    plain = Path(plain_name(name))
     kept = config.models_folder() / plain
     if not plain.is_absolute() and ".." not in plain.parts and _has_config(kept):
         return _read_folder(kept, plain.as_posix())
@@ -139,6 +90,43 @@ def available_models() -> list[ModelFiles]:
         except ModelError:
             continue
     return list(found.values())
+
+
+def downloadable(name: str) -> Preset:
+    """Return what is to be fetched for ``name``: a preset, or a repository given as ``hf-hub:org/repo``.
+
+    ``name`` of the answer is the model's folder below :func:`imgfind.core.config.models_folder`, and what it is called
+    from then on. Raises :class:`ModelError` for anything else.
+    """
+    preset = find_preset(name)
+    if preset is not None:
+        if preset.name == STARTER:
+            raise ModelError("The starter is part of imgfind; there is nothing to download.")
+        if not preset.runnable:
+            raise ModelError(f"imgfind cannot run the model {preset.name} yet; choose another: imgfind models")
+        return preset
+    hub = name.removeprefix(HUB_PREFIX)
+    if not name.startswith(HUB_PREFIX) or not _is_repository(hub):
+        raise ModelError(
+            f"There is no model '{name}' to download; name one of 'imgfind models', or a repository of the Hugging Face"
+            f" hub as {HUB_PREFIX}ORGANISATION/REPOSITORY."
+        )
+    return Preset(title="", name=hub, hub=hub, size_mb=0, licence="", quality="", speed="")
+
+
+def spellings(name: str) -> set[str]:
+    """Return the names under which a library may know the model that the user calls ``name``."""
+    preset = find_preset(name)
+    if preset is not None:
+        return {preset.name}
+    pointed = os.path.realpath(os.path.expanduser(name.removeprefix("local-dir:")))
+    return {name, plain_name(name), name.removeprefix(HUB_PREFIX), pointed}
+
+
+def check_config(file: Path, name: str) -> None:
+    """Raise :class:`ModelError` where the configuration in ``file`` is of a model that imgfind cannot run."""
+    model_cfg, _preprocess_cfg = _read_config(file)
+    _refuse_what_cannot_run(model_cfg, name)
 
 
 def fingerprint(model: ModelFiles) -> str:
@@ -174,21 +162,16 @@ def _files(model: ModelFiles) -> list[Path]:
 # Looking for folders
 
 
-def _plain_name(name: str) -> str:
-    # rclip and open_clip's command lines write name:tag; a drive letter ("C:\models") is not a name.
-    return name if Path(name).is_absolute() else name.replace(":", "/")
-
-
-def _preset(name: str) -> Preset | None:
-    wanted = _plain_name(name).casefold()
-    return next((preset for preset in PRESETS if wanted in (preset.title, preset.name.casefold())), None)
-
-
 def _preset_folder(preset: Preset) -> Path | None:
     if preset.name == STARTER:
         return config.resources_folder() / STARTER
     kept = config.models_folder() / preset.name
     return kept if _has_config(kept) else _cached_snapshot(preset.hub)
+
+
+def _is_repository(hub: str) -> bool:
+    # What the hub allows in names; it also keeps them from leading out of the models folder.
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", hub, re.ASCII) is not None
 
 
 def _has_config(folder: Path) -> bool:
@@ -202,7 +185,8 @@ def _candidates() -> Iterator[tuple[Path, str]]:
     kept = config.models_folder()
     for pattern in ("*", "*/*"):
         for file in sorted(kept.glob(f"{pattern}/{CONFIG_FILE}")):
-            yield file.parent, file.parent.relative_to(kept).as_posix()
+            if not file.parent.name.endswith(PARTIAL_SUFFIX):
+                yield file.parent, file.parent.relative_to(kept).as_posix()
     by_hub = {preset.hub: preset.name for preset in PRESETS if preset.hub}
     for entry in sorted(_hub_cache().glob("models--*--*")):
         hub = "/".join(entry.name.split("--", 2)[1:])
@@ -239,7 +223,7 @@ def _unknown(name: str) -> str:
     on_disk = [model.name for model in available_models()]
     known = {known.casefold(): known for preset in PRESETS for known in (preset.title, preset.name)}
     known.update({known.casefold(): known for known in on_disk})
-    close = get_close_matches(_plain_name(name).casefold(), known, n=2)
+    close = get_close_matches(plain_name(name).casefold(), known, n=2)
     meant = f" Did you mean {' or '.join(known[match] for match in close)}?" if close else ""
     return f"There is no model '{name}'.{meant} On this disk: {', '.join(on_disk)}."
 

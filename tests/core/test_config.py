@@ -111,3 +111,12 @@ def test_no_more_cores_are_used_than_this_process_may(monkeypatch: pytest.Monkey
     assert config.usable_cores() == 7
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert config.usable_cores() == 1
+
+
+@pytest.mark.parametrize(("value", "offline"), [(None, False), ("", False), ("0", False), ("1", True), ("yes", True)])
+def test_the_environment_forbids_the_network(monkeypatch: pytest.MonkeyPatch, value: str | None, offline: bool) -> None:
+    if value is None:
+        monkeypatch.delenv("IMGFIND_OFFLINE", raising=False)
+    else:
+        monkeypatch.setenv("IMGFIND_OFFLINE", value)
+    assert config.is_offline() is offline

@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 import imgfind
 from imgfind.core import config
 from imgfind.core.errors import ModelError
-from imgfind.core.models import PRESETS, Preset, available_models, find_model, fingerprint, stamp
+from imgfind.core.models import available_models, downloadable, find_model, fingerprint, stamp
+from imgfind.core.presets import PRESETS, Preset
 from imgfind.core.records import Preprocess
 
 STANDARD = "ViT-B-32-256/datacomp_s34b_b86k"
@@ -196,13 +197,42 @@ def test_without_models_folder_and_cache_the_starter_is_listed_alone() -> None:
     assert [model.name for model in available_models()] == ["starter"]
 
 
-@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset.title != "starter"])
-def test_a_preset_that_is_not_there_says_where_to_put_it(preset: Preset, kept: Path) -> None:
-    assert f"into {kept / preset.name}" in error_of(preset.title)
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset.hub and preset.runnable])
+def test_a_preset_that_is_not_there_says_how_to_get_it_and_where_to_put_it(preset: Preset, kept: Path) -> None:
+    message = error_of(preset.title)
+    assert f"imgfind models download {preset.title}" in message
+    assert f"into {kept / preset.name}" in message
 
 
-def test_a_hub_model_that_is_not_there_says_so() -> None:
-    assert "not in the Hugging Face cache" in error_of("hf-hub:org/model")
+def test_a_preset_that_cannot_run_is_not_offered_for_download() -> None:
+    assert error_of("multilingual").startswith("imgfind cannot run the model ViT-B-32-SigLIP2-256/webli yet")
+
+
+def test_a_hub_model_that_is_not_there_says_how_to_get_it() -> None:
+    assert "imgfind models download hf-hub:org/model" in error_of("hf-hub:org/model")
+
+
+def test_a_downloaded_hub_model_is_found_by_its_address_and_by_its_name(kept: Path) -> None:
+    write_model(kept / "org" / "model")
+
+    assert find_model("hf-hub:org/model") == find_model("org/model")
+
+
+def test_a_model_that_is_still_being_downloaded_is_not_listed(kept: Path) -> None:
+    write_model(kept / "org" / "model.partial")
+
+    assert [model.name for model in available_models()] == ["starter"]
+
+
+@pytest.mark.parametrize("name", ["hf-hub:../../x", "hf-hub:org/..", "hf-hub:x", "hf-hub:a/b/c", "nobody/knows", ""])
+def test_only_presets_and_repositories_can_be_downloaded(name: str) -> None:
+    with pytest.raises(ModelError, match="no model"):
+        downloadable(name)
+
+
+def test_the_starter_needs_no_download() -> None:
+    with pytest.raises(ModelError, match="part of imgfind"):
+        downloadable("starter")
 
 
 @pytest.mark.parametrize(
