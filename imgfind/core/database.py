@@ -8,18 +8,22 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 from imgfind.core.errors import LibraryError
+from imgfind.core.volumes import is_network
 
 BUSY_TIMEOUT_S = 10.0
 """How long a short write waits for another one; the indexer's transactions last well under a second."""
 
 IDS_PER_STATEMENT = 500
 """How many ids go into one ``IN (...)``; full chunks share one prepared statement."""
+
+_PAGES_A_STEP = 2048
+"""How much is copied between two looks at the wish to stop: 8 MB."""
 
 _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables; Python 3.11 may stand on an older one of the system (RHEL 9 has 3.34)."""
@@ -90,6 +94,52 @@ class Database:
                 self._connection.rollback()
             raise
 
+    def backup_to(self, file: Path, progress: Callable[[int, int], None]) -> None:
+        """Copy the database as it stands into the new ``file``, whoever writes meanwhile. Raises :class:`LibraryError`.
+
+        ``progress`` gets pages done and pages in all, and may raise to stop. The copy is one file with no log beside
+        it, on the disk before this returns; where it raises, what there is of it is of no use.
+        """
+        with self._lock, self._copy_errors(file), contextlib.closing(_connect_for_copy(file)) as copy:
+            # Between two steps SQLite would begin again whenever somebody wrote; a reader keeps its state.
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                self._connection.backup(copy, pages=_PAGES_A_STEP, progress=_steps(progress))
+            finally:
+                self._connection.rollback()
+            copy.execute("PRAGMA journal_mode = DELETE")  # a log belongs to the place, not to the copy
+        with self._copy_errors(file), open(file, "r+b") as stream:
+            os.fsync(stream.fileno())
+
+    def replace_with(self, file: Path, progress: Callable[[int, int], None]) -> None:
+        """Become a copy of the database in ``file``, in one transaction; other connections see it as one write.
+
+        Both must have pages of one size. Raises :class:`LibraryError` with everything as it was.
+        """
+        with self._lock, self._errors(), contextlib.closing(_connect_readonly(file, shared=False)) as source:
+            source.backup(self._connection, pages=_PAGES_A_STEP, progress=_steps(progress))
+
+    def reindex(self) -> bool:
+        """Make all indexes again from their rows; False where the rows themselves are not sound."""
+        try:
+            self.execute("REINDEX")
+        except (DamagedDatabaseError, sqlite3.IntegrityError):
+            return False
+        return True
+
+    def space(self) -> tuple[int, int]:
+        """Return the bytes in use and the free ones inside the file."""
+        size, pages, free = (self.value(f"PRAGMA {name}") for name in ("page_size", "page_count", "freelist_count"))
+        return size * (pages - free), size * free
+
+    def compact(self) -> None:
+        """Write the database anew without its free pages and give their space back; needs twice its size meanwhile."""
+        self.execute("PRAGMA temp_store = FILE")  # as large as the database
+        self.execute("VACUUM")
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.execute("PRAGMA temp_store = MEMORY")
+
     def close(self) -> None:
         """Close the connection; closing twice does nothing."""
         with self._lock, contextlib.suppress(sqlite3.Error):
@@ -103,6 +153,24 @@ class Database:
             raise  # a mistake in imgfind, not on the disk
         except sqlite3.Error as error:
             raise _described(error, self.file) from error
+
+    @contextlib.contextmanager
+    def _copy_errors(self, file: Path) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and _code(error) in (
+                sqlite3.SQLITE_CORRUPT,
+                sqlite3.SQLITE_NOTADB,
+            ):
+                raise _described(error, self.file) from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise LibraryError(f"Cannot write {file} ({reason}); free some space or name another place.") from error
+
+
+def version() -> str:
+    """Return the version of SQLite."""
+    return sqlite3.sqlite_version
 
 
 def identity(file: Path) -> tuple[int, int, bool]:
@@ -123,6 +191,22 @@ def identity(file: Path) -> tuple[int, int, bool]:
     return application_id, version, changes > 0
 
 
+def _steps(progress: Callable[[int, int], None]) -> Callable[[int, int, int], None]:
+    def step(_status: int, remaining: int, total: int) -> None:
+        if remaining:  # behind the last step it is committed: too late to stop
+            progress(total - remaining, total)
+
+    return step
+
+
+def _connect_for_copy(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, isolation_level=None)
+    # A copy that was not finished is thrown away, so it needs no journal; it is synced as a whole.
+    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
 def _uri(file: Path, options: str) -> str:
     return f"file:{quote_from_bytes(os.fsencode(file.absolute()), safe='/')}?{options}"
 
@@ -132,13 +216,16 @@ def _connect(file: Path, shared: bool) -> sqlite3.Connection:
         file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=not shared, cached_statements=256
     )
     try:
-        # WAL lets people search while the indexer writes. Where it is impossible (network file systems) SQLite keeps
-        # a rollback journal and says so in its answer; both are safe, so the answer needs no look.
-        connection.execute("PRAGMA journal_mode = WAL")
+        # WAL lets people search while the indexer writes. It needs memory that all who have the file open share; over a
+        # network it seems to work and damages the file, and SQLite cannot know. Where it is plainly impossible SQLite
+        # keeps a rollback journal and says so.
+        wanted = "DELETE" if is_network(str(file.parent)) else "WAL"
+        journal = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
         # In WAL mode NORMAL cannot corrupt; a power cut may lose the last commits, which the next run does again.
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'wal' else 'FULL'}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.create_function("casefold", 1, _casefold, deterministic=True)
     except BaseException:
         connection.close()
         raise
@@ -160,6 +247,7 @@ def _connect_readonly(file: Path, shared: bool) -> sqlite3.Connection:
         )
         try:
             connection.execute("PRAGMA query_only = ON")
+            connection.create_function("casefold", 1, _casefold, deterministic=True)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
@@ -175,10 +263,14 @@ def _connect_readonly(file: Path, shared: bool) -> sqlite3.Connection:
     raise last_error
 
 
+def _casefold(text: str | None) -> str | None:
+    """Do for SQL what its own lower() does for ASCII only."""
+    return None if text is None else text.casefold()
+
+
 def _described(error: sqlite3.Error, file: Path) -> LibraryError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     folder = file.parent
-    match code:
+    match _code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return LibraryError(f"The library in {folder} is busy with another program; try again in a moment.")
         case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
@@ -196,3 +288,8 @@ def _described(error: sqlite3.Error, file: Path) -> LibraryError:
                 f"{file} is damaged or no imgfind library ({error}); restore it from a backup, or name another folder"
                 " with --library."
             )
+
+
+def _code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code

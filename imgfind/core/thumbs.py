@@ -51,6 +51,51 @@ class Previews:
             return jpeg
         return None
 
+    def exists(self) -> bool:
+        """Tell whether there is a cache that can be read."""
+        return self._database is not None
+
+    def damage(self) -> list[str]:
+        """Say what is wrong with the file as a database; nothing where there is no file."""
+        if self._database is None:
+            return [f"{PREVIEWS_FILE} cannot be opened"] if self._file.exists() else []
+        try:
+            found = [str(row[0]) for row in self._database.rows("PRAGMA quick_check(10)")]
+        except DamagedDatabaseError as error:
+            return [str(error)]
+        return [] if found == ["ok"] else found
+
+    def read(self, after: bytes = b"", limit: int = 200) -> list[tuple[bytes, bytes]]:
+        """Return up to ``limit`` content hashes above ``after``, ascending, with their JPEGs."""
+        if self._database is None:
+            return []
+        return self._database.rows(
+            "SELECT hash, jpeg FROM previews WHERE hash > ? ORDER BY hash LIMIT ?", (after, limit)
+        )
+
+    def sizes(self, after: int = 0, limit: int = 5000) -> list[tuple[int, bytes, int]]:
+        """Return up to ``limit`` previews as (number, content hash, bytes), the oldest first, above a number."""
+        if self._database is None:
+            return []
+        return self._database.rows(
+            "SELECT rowid, hash, length(jpeg) FROM previews WHERE rowid > ? ORDER BY rowid LIMIT ?", (after, limit)
+        )
+
+    def remove(self, hashes: Sequence[bytes]) -> None:
+        """Drop the previews of some contents."""
+        assert self._database is not None, "what is dropped was read before"
+        with self._database.transaction():
+            self._database.execute_many("DELETE FROM previews WHERE hash = ?", ((value,) for value in hashes))
+
+    def compact(self) -> None:
+        """Give free space inside the file back to the disk; see :meth:`Database.compact`."""
+        assert self._database is not None, "only a writer compacts"
+        self._database.compact()
+
+    def space(self) -> tuple[int, int]:
+        """Return the bytes in use and the free ones inside the file."""
+        return self._database.space() if self._database is not None else (0, 0)
+
     def _insert(self, previews: Sequence[tuple[bytes, int, bytes]]) -> None:
         assert self._database is not None, "a writer always has its cache"
         with self._database.transaction():
@@ -83,10 +128,15 @@ def _opened_for_writing(file: Path) -> Database:
 
 def _begun_again(file: Path) -> Database:
     # Damaged, or of another form: nothing in it is worth more than the seconds to make it again.
+    discard(file.parent)
+    return _with_table(file)
+
+
+def discard(folder: Path) -> None:
+    """Throw the whole cache away, whatever is in it."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(OSError):
-            file.with_name(file.name + suffix).unlink()
-    return _with_table(file)
+            (folder / (PREVIEWS_FILE + suffix)).unlink()
 
 
 def _with_table(file: Path) -> Database:

@@ -22,6 +22,11 @@ def checked_version(folder: Path) -> int:
             return 0
     except OSError as error:
         raise LibraryError(f"Cannot look into {folder} ({error.strerror}); check its permissions.") from error
+    return file_version(file)
+
+
+def file_version(file: Path) -> int:
+    """Return the schema version of a catalogue under any name, 0 for an empty one; refuse what is not ours."""
     application_id, version, used = identity(file)
     _check(file, application_id, version, used)
     return version
