@@ -2,9 +2,10 @@ r"""The query language: text -> :class:`Query` -> text. No encoder, no file and 
 
 ::
 
-    query    = term { term }                    at least one term without a minus
+    query    = { term } { filter }              one at least; of the terms one without a minus
     term     = [ "+" | "-" ] [ NUMBER "*" ] ( "image:" path | words )
     words    = ( word | quotation ) { ( word | quotation ) }
+    filter   = [ "+" | "-" ] NAME ":" path      names and values: imgfind.core.filters
     path     = characters up to the next space | quotation
 
 - A text term is all words that stand together: ``dog at the sea + sunset - people`` has three terms.
@@ -17,8 +18,12 @@ r"""The query language: text -> :class:`Query` -> text. No encoder, no file and 
 - Inside a quotation a backslash is literal unless a run of backslashes stands right before a ``"``: then two mean one,
   and an odd one left over makes the ``"`` literal (the rule of Windows command lines). So ``"C:\new\pic.jpg"`` needs no
   care, ``\"`` is a quote, and a quotation that ends in one backslash is written ``"...\\"``.
-- ``in: date: camera:`` and the other names of ``_FILTER`` are kept for filters to come and refused where a word could
-  begin, so that no query changes its meaning later. Any other colon is plain: ``12:30``, ``http://x``.
+- Filters may stand wherever a word could begin; the words around them belong together as if they were not there:
+  ``dog date:2021 at the sea``. With a minus a filter leaves out what it finds. A filter has no weight.
+- Several filters must all hold, except that those of one name are alternatives for ``in: date: camera: lens: type:
+  orientation:``, unless they have a minus.
+- ``near: concept:`` are kept for filters to come and refused where a word could begin, so that no query changes its
+  meaning later. Any other colon is plain: ``12:30``, ``http://x``.
 - A query of minus terms only is refused: "least like people" ranks noise, and nobody who types ``- people`` wants that.
 
 Pure functions, safe on every thread.
@@ -29,7 +34,9 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
+from imgfind.core import filters
 from imgfind.core.errors import QueryError
+from imgfind.core.filters import Filter
 from imgfind.core.paths import displayed
 
 MAX_QUERY_CHARS = 10_000
@@ -40,7 +47,9 @@ _OPERATOR = re.compile(r"[+-]")
 _WEIGHT = re.compile(r"(?:[0-9]|[.,][0-9])[0-9.,eE+/-]*\*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _IMAGE = re.compile(r"image:", re.IGNORECASE | re.ASCII)
-_FILTER = re.compile(r"(?:in|date|camera|lens|type|size|width|orientation|is|near|concept):", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(rf"({'|'.join(filters.EXAMPLES)}):", re.IGNORECASE | re.ASCII)
+_FILTER = re.compile(rf"(?:[+-]\s*)?{_NAME.pattern}", re.IGNORECASE | re.ASCII)
+_RESERVED = re.compile(r"(?:near|concept):", re.IGNORECASE | re.ASCII)
 _QUOTE = re.compile(r'"')
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
@@ -73,9 +82,14 @@ Term = TextTerm | ImageTerm
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to rank photos by: the weighted sum of ``terms``, of which at least one has a positive weight."""
+    """What to rank photos by, and which of them to rank.
+
+    The weighted sum of ``terms``, of which at least one has a positive weight, over the photos that ``filters`` leave;
+    one of the two may be empty.
+    """
 
     terms: tuple[Term, ...]
+    filters: tuple[Filter, ...] = ()
 
 
 def parse(text: str) -> Query:
@@ -89,17 +103,18 @@ def parse(text: str) -> Query:
     reader = _Reader(text)
     if not reader.next_token():
         raise QueryError("The query is empty; describe what to look for.", text, 0)
-    first = reader.position
-    terms = []
-    while reader.next_token():
+    terms: list[Term] = []
+    first = None
+    while _next_word(reader):
+        first = reader.position if first is None else first
         terms.append(_term(reader))
-    if all(term.weight < 0 for term in terms):
+    if first is not None and all(term.weight < 0 for term in terms):
         raise reader.error("every term has a minus; say what to look for as well, as in: photo - people", first)
-    return Query(tuple(terms))
+    return Query(tuple(terms), tuple(reader.filters))
 
 
 def unparse(query: Query) -> str:
-    """Return the text of ``query``, normalised: one space, every operator written, quotes only where needed.
+    """Return the text of ``query``, normalised: terms before filters, one space, operators written, no needless quotes.
 
     ``parse(unparse(query)) == query``, as long as the text fits ``MAX_QUERY_CHARS``.
     """
@@ -110,6 +125,7 @@ def unparse(query: Query) -> str:
         elif parts:
             parts.append("+")
         parts.append(_unparse_weight(abs(term.weight)) + _unparse_operand(term))
+    parts.extend(_unparse_filter(item) for item in query.filters)
     return " ".join(parts)
 
 
@@ -130,11 +146,12 @@ def _columns(char: str) -> int:
 
 
 class _Reader:
-    """The text and how far it has been read."""
+    """The text, how far it has been read, and the filters met on the way."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
+        self.filters: list[Filter] = []
 
     def next_token(self) -> bool:
         """Skip spaces; tell whether anything is left."""
@@ -156,12 +173,38 @@ class _Reader:
         return QueryError(f"At character {position + 1} of the query: {why}.", self.text, position)
 
 
+def _next_word(reader: _Reader) -> bool:
+    """Read the filters that stand here; tell whether anything is left."""
+    while reader.next_token() and reader.at(_FILTER):
+        reader.filters.append(_filter(reader))
+    return reader.position < len(reader.text)
+
+
+def _filter(reader: _Reader) -> Filter:
+    excluded = _sign(reader) < 0
+    start = reader.position
+    name = reader.take(_NAME)[:-1].lower()
+    value_start = reader.position
+    value = _value(reader)
+    if not value:
+        example = filters.EXAMPLES[name]
+        raise reader.error(f"the value has to follow '{name}:' without a space, as in {example}", start)
+    try:
+        return filters.parsed(name, value, excluded=excluded)
+    except ValueError as error:
+        raise reader.error(str(error), value_start) from error
+
+
+def _value(reader: _Reader) -> str:
+    return _quotation(reader) if reader.at(_QUOTE) else reader.take(_WORD)
+
+
 def _term(reader: _Reader) -> Term:
     weight = _sign(reader) * _weight(reader)
     start = reader.position
     if not reader.take(_IMAGE):
         return TextTerm(_words(reader), weight)
-    path = _quotation(reader) if reader.at(_QUOTE) else reader.take(_WORD)
+    path = _value(reader)
     if not path:
         raise reader.error("the path has to follow 'image:' without a space, as in image:dog.jpg", start)
     return ImageTerm(path, weight)
@@ -199,11 +242,13 @@ def _words(reader: _Reader) -> str:
     words = []
     while True:
         start = reader.position
-        if name := reader.take(_FILTER):
+        if name := reader.take(_RESERVED):
             why = f"the filter '{name.lower()}' is not built yet; put it in quotes to search for it as words"
             raise reader.error(why, start)
-        words.append(_quotation(reader) if reader.at(_QUOTE) else reader.take(_WORD))
-        if not reader.next_token() or _starts_term(reader):
+        if reader.at(_NAME):
+            raise reader.error("a filter has no weight; leave the number out", start)
+        words.append(_value(reader))
+        if not _next_word(reader) or _starts_term(reader):
             return " ".join(words)
 
 
@@ -242,15 +287,22 @@ def _unparse_weight(weight: float) -> str:
 
 def _unparse_operand(term: Term) -> str:
     if isinstance(term, ImageTerm):
-        is_plain = _WORD.fullmatch(term.path) and not _QUOTE.match(term.path)
-        return "image:" + (term.path if is_plain else _quoted(term.path))
+        return "image:" + _unparse_value(term.path)
     words = term.text.split()
     is_plain_text = " ".join(words) == term.text and not any(_is_special(word) for word in words)
     return term.text if is_plain_text else _quoted(term.text)
 
 
+def _unparse_filter(item: Filter) -> str:
+    return ("-" if item.excluded else "") + f"{filters.name_of(item)}:{_unparse_value(filters.printed_value(item))}"
+
+
+def _unparse_value(value: str) -> str:
+    return value if _WORD.fullmatch(value) and not _QUOTE.match(value) else _quoted(value)
+
+
 def _is_special(word: str) -> bool:
-    return any(pattern.match(word) for pattern in (_OPERATOR, _WEIGHT, _IMAGE, _FILTER, _QUOTE))
+    return any(pattern.match(word) for pattern in (_OPERATOR, _WEIGHT, _IMAGE, _NAME, _RESERVED, _QUOTE))
 
 
 def _quoted(text: str) -> str:

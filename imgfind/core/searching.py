@@ -1,26 +1,56 @@
-"""AST -> vector -> ranked hits.
+"""AST -> vector and filters -> ranked hits.
 
 Combines the terms of a query into one unit vector (weighted sum of the terms' unit vectors), asks the index for the
-nearest contents and the catalogue for the photos that show them. Same query, same library, same order. Runs on the
-thread that opened the store.
+nearest contents and the catalogue for the photos that show them and that the filters leave. Same query, same library,
+same order. Runs on the thread that opened the store.
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from imgfind.core import paths, reading
 from imgfind.core.errors import ImgfindError, UnreadablePhotoError, UsageError
+from imgfind.core.filters import Filter, WordFilter
 from imgfind.core.query import ImageTerm, Query, TextTerm
 from imgfind.core.reading import ReadPhoto
-from imgfind.core.records import Encoder, FloatArray, Hit, ModelFiles, ModelId
+from imgfind.core.records import Encoder, FloatArray, Hit, IdArray, ModelFiles, ModelId
 from imgfind.core.store import Store
 from imgfind.core.vectors import VectorIndex
 
 _SMALLEST_NORM = 1e-3
 """Below this length a sum of unit vectors is rounding noise: its terms cancelled each other."""
+
+
+NARROW = 5_000
+"""Filters that leave no more vectors than this are searched exactly: nothing they leave can be missed.
+
+Measured at 100,000 photos of 256 dimensions: fetching that many ids takes 7 to 25 ms, comparing them 17 ms.
+"""
+_OVERFETCH = (8, 32)
+_MOST_CANDIDATES = 2_000
+"""Wider filters: so many times the wanted hits are looked for among all photos, and what the filters leave out is
+dropped. The first look takes 6 ms for 20 hits and does where one photo in 8 is left, the second 30 ms; 2,000 candidates
+take 100 ms. Where that is not enough, all that the filters leave is searched exactly: 150 to 300 ms at 25,000 to
+100,000 vectors."""
+
+
+def with_folders(query: Query, folder: str | None, absolute: Callable[[str], str]) -> Query:
+    """Return ``query`` with the folders of its ``in:`` filters absolute, and only photos below ``folder`` if given."""
+    filters = [
+        replace(item, value=absolute(os.path.expanduser(item.value)))
+        if isinstance(item, WordFilter) and item.name == "in"
+        else item
+        for item in query.filters
+    ]
+    return replace(query, filters=(*filters, *below(folder, absolute)))
+
+
+def below(folder: str | None, absolute: Callable[[str], str]) -> tuple[Filter, ...]:
+    """Return the filter for photos below ``folder``, none without one."""
+    return () if folder is None else (WordFilter("in", absolute(folder)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +63,22 @@ class Searcher:
     model_id: ModelId
     encoder: Callable[[], Encoder]
 
-    def search(self, query: Query, k: int, folder: str | None = None) -> list[Hit]:
-        """Return the ``k`` best photos (below ``folder``, if given), best first, equal scores by path."""
-        return self._ranked(self.query_vector(query), k, folder)
+    def search(self, query: Query, k: int) -> list[Hit]:
+        """Return the ``k`` best photos, best first, equal scores by path; without terms the newest.
 
-    def similar(self, picture: str | bytes, k: int, folder: str | None = None) -> list[Hit]:
+        Folders in the query have to be absolute: :func:`with_folders`.
+        """
+        if not query.terms:
+            return self.store.newest(query.filters, k)
+        return self._ranked(self.query_vector(query), k, query.filters)
+
+    def similar(self, picture: str | bytes, k: int, filters: Sequence[Filter] = ()) -> list[Hit]:
         """Return the ``k`` photos most like a picture, given as a path or as the bytes of a file.
 
         The very file is left out, its copies are not.
         """
         # One hit more, for the file itself; it is left out by identity because it may be reached by another name.
-        hits = self._ranked(self.picture_vector(picture), k + 1, folder)
+        hits = self._ranked(self.picture_vector(picture), k + 1, filters)
         if isinstance(picture, str):
             hits = [hit for hit in hits if not _same_file(hit.path, picture)]
         return hits[:k]
@@ -85,22 +120,37 @@ class Searcher:
             raise UnreadablePhotoError("it is no file" if os.path.exists(picture) else "there is no such file")
         return reading.read_photo(picture, self.model.preprocess)
 
-    def _ranked(self, vector: FloatArray, k: int, folder: str | None) -> list[Hit]:
-        allowed = None if folder is None else self.store.vector_ids_below(self.model_id, folder)
+    def _ranked(self, vector: FloatArray, k: int, filters: Sequence[Filter]) -> list[Hit]:
+        allowed = self.store.vector_ids(self.model_id, filters, NARROW + 1) if filters else None
+        if allowed is not None and len(allowed) > NARROW:
+            for times in _OVERFETCH:
+                wanted = times * (k + 1)
+                if wanted <= _MOST_CANDIDATES and (hits := self._best(vector, k, wanted, filters)) is not None:
+                    return hits
+            allowed = self.store.vector_ids(self.model_id, filters)
         wanted = k + 1
-        while True:
-            ids, scores = self.index.nearest(vector, wanted, allowed)
-            # Stored in half precision, a unit vector may come out a little longer than 1.
-            cosines = np.clip(scores, -1, 1).tolist()
-            hits = self.store.hits(self.model_id, dict(zip(ids.tolist(), cosines, strict=True)))
-            if folder is not None:
-                hits = [hit for hit in hits if paths.is_below(hit.path, folder)]
-            hits.sort(key=lambda hit: (-hit.score, os.fsencode(hit.path)))
-            # Vectors of vanished contents take up places without giving a photo, and the order by path needs all that
-            # score as much as the last one: ask for more until it is enough.
-            if len(ids) < wanted or (len(hits) >= k and cosines[-1] < hits[k - 1].score):
-                return hits[:k]
+        while (hits := self._best(vector, k, wanted, filters, allowed)) is None:
             wanted *= 4
+        return hits
+
+    def _best(
+        self, vector: FloatArray, k: int, wanted: int, filters: Sequence[Filter], allowed: IdArray | None = None
+    ) -> list[Hit] | None:
+        """Return the ``k`` best photos, or None where the ``wanted`` nearest vectors are too few to know them."""
+        ids, scores = self.index.nearest(vector, wanted, allowed)
+        # Stored in half precision, a unit vector may come out a little longer than 1.
+        cosines = dict(zip(ids.tolist(), np.clip(scores, -1, 1).tolist(), strict=True))
+        hits = self.store.hits(self.model_id, cosines, filters)
+        hits.sort(key=lambda hit: (-_score(hit), os.fsencode(hit.path)))
+        # Vectors of vanished contents take up places without giving a photo, and the order by path needs all that score
+        # as much as the last one.
+        enough = len(ids) < wanted or (len(hits) >= k and cosines[int(ids[-1])] < _score(hits[k - 1]))
+        return hits[:k] if enough else None
+
+
+def _score(hit: Hit) -> float:
+    assert hit.score is not None, "hits of vectors have scores"
+    return hit.score
 
 
 def _same_file(path: str, other: str) -> bool:

@@ -1,12 +1,15 @@
 """The query language: what is understood, what is refused and where, and that printing and reading are inverse."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from imgfind.core import filters
 from imgfind.core.errors import QueryError
+from imgfind.core.filters import DateFilter, NumberFilter, WordFilter
 from imgfind.core.query import MAX_QUERY_CHARS, ImageTerm, Query, TextTerm, parse, pointer, unparse
 
 
@@ -126,9 +129,19 @@ def test_other_colons_are_plain(text):
         ("2*3*dog", 2, "one weight"),
         ("- people", 0, "every term has a minus"),
         (" -people -image:a.jpg", 1, "every term has a minus"),
-        ("dog date:2021", 4, "the filter 'date:' is not built yet"),
-        ("-Type:heic", 1, "the filter 'type:' is not built yet"),
-        ("2*in:x", 2, "the filter 'in:' is not built yet"),
+        ("dog near:Paris", 4, "the filter 'near:' is not built yet"),
+        ("-Concept:boat", 1, "the filter 'concept:' is not built yet"),
+        ("2*in:x", 2, "a filter has no weight"),
+        ("dog date: 2021", 4, "without a space, as in date:2021-05"),
+        ("- Type:", 2, "'type:' without a space"),
+        ('in:""', 3, "nothing between"),
+        ('in:"a"b', 6, "space is missing"),
+        ("- people date:2021", 0, "every term has a minus"),
+        ("date:2021 - people", 10, "every term has a minus"),
+        ("dog date:05/2021", 9, "a date is a year, a month or a day"),
+        ("dog -size:big", 10, "a size is a number"),
+        ("dog type:photo", 9, "'type:' knows jpeg, heic"),
+        ("is:favourite", 3, "comes with the window"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_place(text, position, why):
@@ -139,13 +152,40 @@ def test_what_makes_no_sense_is_refused_with_its_place(text, position, why):
     assert str(caught.value).endswith(".")
 
 
-@pytest.mark.parametrize(
-    "name", ["in", "date", "camera", "lens", "type", "size", "width", "orientation", "is", "near", "concept"]
-)
+@pytest.mark.parametrize("name", ["near", "concept"])
 def test_names_of_later_filters_are_kept_free(name):
     with pytest.raises(QueryError, match=f"'{name}:'"):
         parse(f"dog {name}:x")
     assert terms(f'dog "{name}:x" {name} my{name}:x') == (TextTerm(f"dog {name}:x {name} my{name}:x"),)
+
+
+FOLDER = WordFilter("in", "my pictures")
+MAY = DateFilter("2021-05", "2021-05")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("date:2021-05", Query((), (MAY,))),
+        ("DATE:2021-05", Query((), (MAY,))),
+        ("+ date:2021-05", Query((), (MAY,))),
+        ('in:"my pictures" date:2021-05', Query((), (FOLDER, MAY))),
+        ("dog date:2021-05 at the sea", Query((TextTerm("dog at the sea"),), (MAY,))),
+        ('date:2021-05 dog in:"my pictures" + sea', Query((TextTerm("dog"), TextTerm("sea")), (MAY, FOLDER))),
+        ("image:a.jpg date:2021-05 red", Query((ImageTerm("a.jpg"), TextTerm("red")), (MAY,))),
+        ("dog -date:2021-05", Query((TextTerm("dog"),), (DateFilter("2021-05", "2021-05", excluded=True),))),
+        ("dog - date:2021-05", Query((TextTerm("dog"),), (DateFilter("2021-05", "2021-05", excluded=True),))),
+        ("dog -date:2021-05 - cat", Query((TextTerm("dog"), TextTerm("cat", -1)), (replace(MAY, excluded=True),))),
+        (r'in:"C:\my pictures"', Query((), (WordFilter("in", r"C:\my pictures"),))),
+        ('in:5"x7" dog', Query((TextTerm("dog"),), (WordFilter("in", '5"x7"'),))),
+    ],
+)
+def test_filters_stand_anywhere_and_leave_the_words_together(text, expected):
+    assert parse(text) == expected
+
+
+def test_names_of_filters_are_words_within_quotes_and_within_words():
+    assert terms('dog "date:2021" mydate:2021 date') == (TextTerm("dog date:2021 mydate:2021 date"),)
 
 
 def test_the_place_is_counted_from_one_in_the_message():
@@ -170,6 +210,8 @@ def test_a_query_has_a_longest_length():
         ("2.50*dog 100*cat .000001*x 1*y", "2.5*dog + 100*cat + 0.000001*x + y"),
         ('a "- b"', '"a - b"'),
         (r'image:"C:\new\pic.jpg"', r"image:C:\new\pic.jpg"),
+        ("date:>=2021 dog -in:x - cat", "dog - cat date:2021.. -in:x"),
+        ('camera:"Canon EOS" size:2000000 size:>1500', 'camera:"Canon EOS" size:2MB size:1501..'),
         ('image:"my pic.jpg"', 'image:"my pic.jpg"'),
     ],
 )
@@ -180,7 +222,27 @@ def test_printing_normalises(text, printed):
 # Every character there is, lone surrogates included, and plenty of those with a meaning.
 FRAGMENTS = st.one_of(
     st.sampled_from(
-        ["+", "-", "*", '"', "\\", " ", "\n", "2*", "0.5*", "image:", "date:", "dog", "ſize:", "\x85", "9"]
+        [
+            "+",
+            "-",
+            "*",
+            '"',
+            "\\",
+            " ",
+            "\n",
+            "2*",
+            "0.5*",
+            "image:",
+            "date:",
+            "size:>",
+            "in:",
+            "2021",
+            "..",
+            "dog",
+            "ſize:",
+            "\x85",
+            "9",
+        ]
     ),
     st.text(st.characters(exclude_categories=()), max_size=3),
     st.characters(categories=["Cs"]),
@@ -190,10 +252,36 @@ NOT_BLANK = ANY_TEXT.filter(str.strip)
 WEIGHTS = st.floats(0, 100, exclude_min=True)
 SIGNED = st.builds(lambda sign, weight: sign * weight, st.sampled_from([1, -1]), WEIGHTS | st.just(1.0))
 TERMS = st.builds(TextTerm, NOT_BLANK, SIGNED) | st.builds(ImageTerm, NOT_BLANK, SIGNED)
-QUERIES = (
-    st.lists(TERMS, min_size=1, max_size=5)
-    .filter(lambda some: any(term.weight > 0 for term in some))
-    .map(lambda some: Query(tuple(some)))
+SOME_TERMS = st.lists(TERMS, min_size=1, max_size=5).filter(lambda some: any(term.weight > 0 for term in some))
+WORD_FILTERS = st.one_of(
+    st.tuples(st.sampled_from(["in", "camera", "lens"]), NOT_BLANK),
+    st.tuples(st.just("type"), st.sampled_from(list(filters.TYPES))),
+    st.tuples(st.just("orientation"), st.sampled_from(filters.ORIENTATIONS)),
+    st.tuples(st.just("is"), st.sampled_from(filters.STATES)),
+)
+DATES = st.dates().flatmap(lambda day: st.sampled_from([day.isoformat()[:length] for length in (4, 7, 10)]))
+NUMBERS = st.integers(0, 10**15)
+
+
+def ranges(bounds):
+    """Return pairs of bounds in order, of which one may be missing."""
+    both = st.tuples(bounds, bounds).map(lambda two: tuple(sorted(two)))
+    return both | st.tuples(bounds, st.none()) | st.tuples(st.none(), bounds)
+
+
+FILTERS = st.one_of(
+    st.builds(lambda word, excluded: WordFilter(*word, excluded), WORD_FILTERS, st.booleans()),
+    st.builds(lambda dates, excluded: DateFilter(*dates, excluded), ranges(DATES), st.booleans()),
+    st.builds(
+        lambda name, numbers, excluded: NumberFilter(name, *numbers, excluded),
+        st.sampled_from(["size", "width", "height"]),
+        ranges(NUMBERS),
+        st.booleans(),
+    ),
+)
+SOME_FILTERS = st.lists(FILTERS, max_size=4)
+QUERIES = st.builds(lambda terms, some: Query(tuple(terms), tuple(some)), SOME_TERMS, SOME_FILTERS) | st.builds(
+    lambda some: Query((), tuple(some)), st.lists(FILTERS, min_size=1, max_size=4)
 )
 
 

@@ -6,16 +6,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from imgfind.core import models
 from imgfind.core.errors import ImgfindError, QueryError, UsageError
+from imgfind.core.filters import WordFilter
 from imgfind.core.indexing import IndexOptions
+from imgfind.core.job import Job
 from imgfind.core.library import Library
 from imgfind.core.records import Encoder, Hit
+from imgfind.core.searching import NARROW, Searcher
+from imgfind.core.store import ModelVectors, Store
+from imgfind.core.vectors import VectorIndex
+from tests.catalogue import DIM, file_at, indexed
 from tests.fake_encoder import FakeEncoder
 from tests.pictures import paint
 
@@ -170,7 +180,7 @@ def test_terms_that_cancel_each_other_out_are_refused(library: Library, photos: 
         library.search(f"image:{photos / 'red.jpg'} - image:{photos / 'red.jpg'}")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "- red", "in:folder red"])
+@pytest.mark.parametrize("text", ["", "   ", "- red", "near:here red", "date:soon"])
 def test_a_query_that_cannot_be_parsed_is_refused(library: Library, text: str) -> None:
     with pytest.raises(QueryError):
         library.search(text)
@@ -211,6 +221,134 @@ def test_a_folder_that_is_not_there_is_refused(library: Library, photos: Path) -
 
 def test_a_folder_without_indexed_photos_gives_no_hits(library: Library, tmp_path: Path) -> None:
     assert library.search("red", 5, str(tmp_path / "library")) == []
+
+
+# Filters
+
+
+def test_filters_and_words_go_together(library: Library, photos: Path) -> None:
+    paint(photos / "2021-05-06 red.jpg")
+    paint(photos / "2021-05-07 blue.png", (0, 0, 255))
+    library.index()
+
+    assert names(library.search("red date:2021", 10)) == ["2021-05-06 red", "2021-05-07 blue"]
+    assert names(library.search("date:2021 -type:png red", 10)) == ["2021-05-06 red"]
+    assert names(library.search("blue type:jpeg", 1)) == ["blue"]
+
+
+def test_filters_alone_give_the_newest_without_scores_or_an_encoder(library: Library, photos: Path) -> None:
+    for day in ("2021-05-06", "2021-05-08", "2021-05-07"):
+        paint(photos / f"{day}.jpg")
+    library.index()
+    without = Library(library.folder, load_encoder=no_encoder)
+
+    hits = without.search("date:2021 -date:2021-05-06", 10)
+
+    assert [(hit.path, hit.score, hit.taken_at) for hit in hits] == [
+        (str(photos / "2021-05-08.jpg"), None, "2021-05-08"),
+        (str(photos / "2021-05-07.jpg"), None, "2021-05-07"),
+    ]
+    assert names(without.search("date:2021", 1)) == ["2021-05-08"]
+
+
+def test_folders_in_a_query_are_those_of_a_shell(
+    library: Library, photos: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint(photos / "sub folder" / "a.jpg")
+    paint(own_home / "b.jpg")
+    library.index([str(photos), str(own_home)])
+    monkeypatch.chdir(photos)
+
+    assert names(library.search('in:"sub folder" red', 10)) == ["a"]
+    assert names(library.search("in:~ red", 10)) == ["b"]
+    assert names(library.search('in:. -in:"sub folder"', 10, str(photos))) == sorted(COLOURS)
+    assert names(library.search(f"in:{own_home}")) == ["b"]
+    with pytest.raises(ImgfindError, match="does not exist"):
+        library.search("in:nowhere red")
+
+
+def test_a_folder_beside_the_query_is_one_more_place_to_look(library: Library, photos: Path) -> None:
+    for name in ("a", "b"):
+        paint(photos / name / f"{name}.jpg")
+    library.index()
+
+    assert names(library.search(f"in:{photos / 'a'} red", 10, str(photos / "a"))) == ["a"]
+
+
+MANY = 20_000
+RARE = (7, 12_345, 19_999)
+COMMON = 3
+"""One photo in so many is portrait."""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    """Return a search over 20,000 made-up photos in a graph; three are PNG, and every third is portrait."""
+    folder = tmp_path_factory.mktemp("large")
+    with closing(Store.create(folder)) as store:
+        rows = np.random.default_rng(0).normal(size=(MANY, DIM)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        model_id = store.add_model("m", fingerprint="f", encoder_version=1, dim=DIM)
+        root = store.add_root("/p", volume=None)
+        photos = []
+        for number, row in enumerate(rows):
+            photo = replace(indexed(root, file_at(f"/p/{number:05}.jpg"), str(number)), vector=row)
+            assert photo.content is not None
+            height_px = 900 if number % COMMON == 0 else 480
+            name = "PNG" if number in RARE else "JPEG"
+            photos.append(replace(photo, content=replace(photo.content, format=name, height_px=height_px)))
+        store.save_batch(model_id, photos, [], decode_version=1)
+        index = VectorIndex(folder / "1.hnsw", DIM, ModelVectors(store.database, model_id, DIM), exact_below=1000)
+        index.refresh(Job())
+        assert (folder / "1.hnsw").exists()
+        model = replace(models.find_model("starter"), dim=DIM)
+        yield Searcher(store, index, model, model_id, lambda: pytest.fail("an encoder was loaded"))
+
+
+def expected(searcher: Searcher, query: np.ndarray, k: int, wanted: Callable[[int], bool]) -> list[str]:
+    """Return the best by comparing with everything, one by one."""
+    scored = []
+    for ids, rows in ModelVectors(searcher.store.database, searcher.model_id, DIM).read():
+        scored.extend(zip((rows.astype(np.float64) @ query).tolist(), (ids - 1).tolist(), strict=True))
+    best = sorted((-score, number) for score, number in scored if wanted(number))
+    return [f"/p/{number:05}.jpg" for _, number in best[:k]]
+
+
+def directions() -> list[np.ndarray]:
+    rows = np.random.default_rng(1).normal(size=(10, DIM)).astype(np.float32)
+    return list(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def test_three_photos_among_many_are_found_however_unlike_the_query(large: Searcher) -> None:
+    rare = [WordFilter("type", "png")]
+    for query in directions():
+        found = [hit.path for hit in large._ranked(query, 20, rare)]
+        assert found == expected(large, query, 20, lambda number: number in RARE)
+        assert len(found) == 3
+
+
+@pytest.mark.parametrize("k", [1, 20, 1000])
+def test_a_wide_filter_gives_the_best_of_what_it_leaves(large: Searcher, k: int) -> None:
+    assert MANY / COMMON > NARROW, "or it is not wide"
+    for query in directions()[:3]:
+        found = [hit.path for hit in large._ranked(query, k, [WordFilter("orientation", "portrait")])]
+        exact = expected(large, query, k, lambda number: number % COMMON == 0)
+        assert len(found) == k
+        # A graph may miss one now and then.
+        assert len(set(found) & set(exact)) >= 0.95 * k
+
+
+def test_a_wide_filter_that_leaves_only_the_farthest_is_searched_to_its_end(large: Searcher) -> None:
+    query = directions()[0]
+    nearest = expected(large, query, MANY, lambda number: True)
+    far = nearest[MANY // 2 :]
+    with large.store.database.transaction():
+        large.store.database.execute("UPDATE photos SET offline = 1")
+        large.store.database.execute_many(
+            "UPDATE photos SET offline = 0 WHERE path = ?", ((os.fsencode(path),) for path in far)
+        )
+
+    assert [hit.path for hit in large._ranked(query, 20, [WordFilter("is", "online")])] == far[:20]
 
 
 # Pictures as queries
@@ -268,7 +406,10 @@ def test_a_picture_whose_bytes_are_in_the_library_needs_no_encoder(
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("missing.jpg", "there is no such file"), (".", "no file"), ("text.jpg", "not a picture"), ("a.heic", "HEIC")],
+    [
+        *(("missing.jpg", "there is no such file"), (".", "no file")),
+        *(("text.jpg", "not a picture"), ("a.heic", "not a picture")),
+    ],
 )
 def test_what_is_no_picture_is_refused_as_a_query(library: Library, tmp_path: Path, name: str, reason: str) -> None:
     for file in ("text.jpg", "a.heic"):
