@@ -29,7 +29,7 @@ import skimage
 from PIL import Image
 from process_memory import peak_memory_bytes
 
-from imgfind.core import Library, decode, encode, hashes, models
+from imgfind.core import Library, decode, encode, formats, hashes, models
 from imgfind.core.config import usable_cores
 from imgfind.core.job import Job
 from imgfind.core.records import Encoder, Facts, FloatArray, FoundFile, ModelFiles, PerceptualHash, PixelArray
@@ -158,7 +158,7 @@ def fill(folder: Path, photos: Path) -> None:
         store.set_setting("active_model", str(model_id))
         store.set_setting("target_model", str(model_id))
         root_id = store.add_root(str(photos), volume=None)
-        found = scan(str(photos), suffixes=decode.suffixes(), job=Job())
+        found = scan(str(photos), suffixes=formats.suffixes(), job=Job())
         batch: list[IndexedPhoto] = []
         for file in found:
             assert isinstance(file, FoundFile), file

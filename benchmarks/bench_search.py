@@ -30,7 +30,7 @@ import numpy as np
 import skimage
 from process_memory import peak_memory_bytes
 
-from imgfind.core import decode, encode, models
+from imgfind.core import decode, encode, formats, models
 from imgfind.core.config import usable_cores
 from imgfind.core.database import Database
 from imgfind.core.errors import ImgfindError
@@ -192,7 +192,7 @@ def real_vectors(encoder: Encoder) -> FloatArray:
     rows: list[FloatArray] = []
     for folder in (data / "photos", data / "duplicates", Path(skimage.__file__).parent / "data"):
         for file in sorted(folder.rglob("*")):
-            if file.suffix.lower() not in decode.suffixes() or decode.unsupported_reason(file.suffix):
+            if file.suffix.lower() not in formats.suffixes():
                 continue
             try:
                 with open(file, "rb") as stream:

@@ -26,6 +26,7 @@ import samples
 from PIL import Image, ImageOps
 
 from imgfind.core import Hit, ImgfindError, IndexOptions, Library, paths
+from imgfind.core.decode import decode
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 MODEL = "starter"
@@ -221,7 +222,7 @@ def between_markers(text: str, name: str, table: str) -> str:
 
 
 def _half_as_large(image: Image.Image) -> Image.Image:
-    return image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
+    return image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.LANCZOS)
 
 
 def _middle(image: Image.Image) -> Image.Image:
@@ -237,6 +238,8 @@ def _saved(image: Image.Image, image_format: str, **how: int) -> bytes:
     return out.getvalue()
 
 
+FULL_SIZE_PX = 1_000_000
+"""A short edge that no photo has, so that nothing is scaled down."""
 CUT = "cut to the middle half of its area"
 CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
     "half as wide and high": lambda image: _saved(_half_as_large(image), "TIFF"),
@@ -249,8 +252,8 @@ CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
 
 def changed_copies(path: str) -> Iterator[tuple[str, bytes]]:
     """Yield for each of :data:`CHANGES` its name and the copy of a photo, which is decoded once and set upright."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
+    with open(path, "rb") as file:
+        upright = decode(file, min_edge_px=FULL_SIZE_PX, suffix=os.path.splitext(path)[1].lower()).image
     for change, copy in CHANGES.items():
         yield change, copy(upright)
 

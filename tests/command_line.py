@@ -19,7 +19,9 @@ CHILD = """
 import functools, os, signal, sys
 from imgfind.cli import commands, main
 from imgfind.core import Library
+from tests import no_network
 from tests.fake_encoder import FakeEncoder as Encoder
+no_network.forbid()
 {prelude}
 commands.Library = functools.partial(Library, load_encoder=Encoder)
 sys.exit(main())
@@ -27,7 +29,7 @@ sys.exit(main())
 
 AS_NOBODY = """
 # Everything that is imported late, as nobody may not be allowed to read where it is installed.
-import hnswlib, filelock, PIL.Image
+import _strptime, hnswlib, filelock, PIL.Image
 from imgfind.core import models
 PIL.Image.init()
 models.find_model("starter")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
+from tests import no_network
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from tests.command_line import CommandLine
 
 REPOSITORY = Path(__file__).parent.parent
+
+no_network.forbid()
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +31,19 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "IMGFIND_LIBRARY", "HF_HOME", "HF_HUB_CACHE"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture(autouse=True)
+def no_network_but_loopback(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests marked ``loopback`` talk to a server of their own; tell all others' children that they are offline."""
+    if request.node.get_closest_marker("loopback"):
+        monkeypatch.setenv(no_network.LOOPBACK_ALLOWED, "1")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        for name in ("IMGFIND_OFFLINE", "HF_HUB_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+    else:
+        for name in ("IMGFIND_OFFLINE", "HF_HUB_OFFLINE"):
+            monkeypatch.setenv(name, "1")
 
 
 @pytest.fixture

@@ -61,8 +61,12 @@ REFUSED = [
     # Models and devices
     ("index --model nosuch", 1, "There is no model 'nosuch'. On this disk: starter."),
     ("index --model standart", 1, "There is no model 'standart'. Did you mean standard or starter? On this disk: "),
-    ("index --model standard", 1, "The model ViT-B-32-256/datacomp_s34b_b86k is not on this disk: put its "),
-    ("index --model hf-hub:a/b", 1, "The model hf-hub:a/b is not in the Hugging Face cache "),
+    (
+        "index --model standard",
+        1,
+        "The model ViT-B-32-256/datacomp_s34b_b86k is not on this disk; get it with: imgfind models ",
+    ),
+    ("index --model hf-hub:a/b", 1, "The model hf-hub:a/b is not on this disk; get it with: imgfind models download "),
     ("index --model photos", 1, "photos is not an open_clip model folder: it has no open_clip_config.json."),
     ("index --model a\0b", 1, "There is no model 'a\\x00b'. On this disk: starter."),
     # Pictures as queries
@@ -134,7 +138,7 @@ def test_a_query_of_any_length_is_answered_in_three_lines(library, imgfind):
         ("- people", "every term has a minus; say what to look for as well, as in: photo - people.", 0),
         ('red "car', 'the quote is never closed; add a " behind the last word.', 4),
         ("0*dog", "a weight is a number above 0 and at most 100, as in 2*dog or 0.5*dog.", 0),
-        ("a date:2021", "the filter 'date:' is not built yet; put it in quotes to search for it as words.", 2),
+        ("a near:sea", "the filter 'near:' is not built yet; put it in quotes to search for it as words.", 2),
     ],
 )
 def test_an_error_of_grammar_shows_where(library, imgfind, query, said, column):
@@ -239,7 +243,7 @@ def a_text(folder):
     [
         (foreign_database, "is a database of another program; name another folder with --library."),
         (a_text, "is damaged or no imgfind library (file is not a database); restore it from a backup, or name "),
-        (newer_schema, "was written by a newer imgfind (schema 99, this one knows 1); update imgfind to open it."),
+        (newer_schema, "was written by a newer imgfind (schema 99, this one knows 2); update imgfind to open it."),
     ],
 )
 def test_what_is_no_library_of_ours_is_left_alone(library, imgfind, command, spoil, said):

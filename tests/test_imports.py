@@ -94,3 +94,16 @@ for name in {[name for name in modules() if name != "imgfind.__main__"]!r}:
     importlib.import_module(name)
 """
     assert "imgfind" in loaded_by(statements)
+
+
+def test_indexing_plain_pictures_loads_no_plugin(tmp_path: Path) -> None:
+    statements = f"""
+from pathlib import Path
+from tests.fake_encoder import FakeEncoder
+from tests.pictures import paint
+from imgfind.core import Library
+paint(Path({str(tmp_path / "photos" / "a.jpg")!r}))
+with Library({str(tmp_path / "library")!r}, load_encoder=FakeEncoder) as library:
+    assert library.index([{str(tmp_path / "photos")!r}]).encoded == 1
+"""
+    assert loaded_by(statements) & {"pi_heif", "pillow_jxl", "rawpy"} == set()

@@ -28,10 +28,14 @@ def blocks(text, *languages):
     return [code for language, code in found if language in languages]
 
 
-def parsers():
-    """Return the parser of every command, by its name."""
-    (commands,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return commands.choices
+def parsers(parser=None, prefix=""):
+    """Return the parser of every command, by its name; those below another are called ``models use``."""
+    found = {}
+    for action in (parser or build_parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                found |= {prefix + name: below, **parsers(below, f"{prefix}{name} ")}
+    return found
 
 
 def options():

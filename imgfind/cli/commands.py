@@ -1,18 +1,16 @@
 """One function per command: call the library, print what it gives."""
 
 import argparse
-import contextlib
-import dataclasses
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
-from imgfind.cli import printing
+from imgfind.cli import models, printing, roots
+from imgfind.cli.care import CARE_COMMANDS
 from imgfind.cli.progress import Bar, json_line, reporter
+from imgfind.cli.stopping import cancelled_by_signals
 from imgfind.core import (
     Cancelled,
     FileProblem,
@@ -22,9 +20,9 @@ from imgfind.core import (
     IndexSummary,
     Job,
     Library,
-    models,
     paths,
 )
+from imgfind.core.roots import hint
 
 _MAX_STDIN_BYTES = 1024 * 1024 * 1024
 
@@ -38,8 +36,15 @@ def run(options: argparse.Namespace) -> None:
 def _index(library: Library, options: argparse.Namespace) -> None:
     with Bar() as bar:
         job = Job(reporter(options.progress, bar))
-        with _cancelled_by_signals(job):
+        with cancelled_by_signals(job):
+            if options.watch:
+                _watch(library, options, job, bar)
+                return
             summary = _indexed(library, options, job)
+    _tell_summary(summary, options)
+
+
+def _tell_summary(summary: IndexSummary, options: argparse.Namespace) -> None:
     if options.progress == "json":
         json_line("done", summary)
     else:
@@ -51,7 +56,42 @@ def _index(library: Library, options: argparse.Namespace) -> None:
 
 
 def _indexed(library: Library, options: argparse.Namespace, job: Job) -> IndexSummary:
-    wanted = IndexOptions(
+    try:
+        return library.index(options.folders, _index_options(options), job)
+    except Cancelled:
+        _tell_that_it_stopped()
+        raise
+
+
+def _watch(library: Library, options: argparse.Namespace, job: Job, bar: Bar) -> None:
+    """Print the first update and each that changed something; a signal is the normal end once the first is through."""
+    before: tuple[int, ...] = ()
+    try:
+        for summary in library.watch(
+            options.folders,
+            _index_options(options),
+            job,
+            interval_s=options.watch_interval * 60,
+            tell=printing.to_stderr,
+        ):
+            bar.close()
+            standing = (summary.offline, summary.problems)
+            if summary.changed or standing != before:
+                _tell_summary(summary, options)
+                with printing.flushed():  # whoever reads a pipe waits for this line
+                    pass
+            before = standing
+    except Cancelled:
+        _tell_that_it_stopped()
+        raise
+
+
+def _tell_that_it_stopped() -> None:
+    printing.to_stderr("Stopped. What was finished is kept; run the command again to go on.")
+
+
+def _index_options(options: argparse.Namespace) -> IndexOptions:
+    return IndexOptions(
         model=options.model,
         device=options.device,
         batch_size=options.batch_size,
@@ -59,27 +99,6 @@ def _indexed(library: Library, options: argparse.Namespace, job: Job) -> IndexSu
         excludes=tuple(options.exclude),
         confirm_missing=options.confirm_missing,
     )
-    try:
-        return library.index(options.folders, wanted, job)
-    except Cancelled:
-        printing.to_stderr("Stopped. What was finished is kept; run the command again to go on.")
-        raise
-
-
-@contextlib.contextmanager
-def _cancelled_by_signals(job: Job) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the job after its batch; a second one ends the program at once."""
-
-    def cancel(number: int, _frame: FrameType | None) -> None:
-        job.cancel()
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
-
-    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell_what_is_missing(summary: IndexSummary) -> None:
@@ -87,6 +106,8 @@ def _tell_what_is_missing(summary: IndexSummary) -> None:
         printing.to_stderr(
             f"Could not look into {paths.displayed(item.path)} ({item.reason}); what was known below it is kept."
         )
+    for root, folder in summary.elsewhere:
+        printing.to_stderr(hint(root, folder))
     if summary.offline:
         printing.to_stderr(
             f"Kept as offline: {printing.count(summary.offline, 'photo')}; the drive is away, or too many vanished at"
@@ -131,12 +152,15 @@ def _print_hits(library: Library, query: str, hits: list[Hit], options: argparse
         printing.document({"query": query, "model": library.status().model, "hits": [_hit(hit) for hit in hits]})
     elif hits:
         rows = [
-            (str(place), f"{hit.score:.3f}", paths.displayed(hit.path) + ("  (offline)" if hit.offline else ""))
+            (str(place), printing.rank(hit), paths.displayed(hit.path) + ("  (offline)" if hit.offline else ""))
             for place, hit in enumerate(hits, start=1)
         ]
-        printing.table(rows, ("", "score", "photo"), right=frozenset({0, 1}))
+        column = "taken" if hits[0].score is None else "score"
+        printing.table(rows, ("", column, "photo"), right=frozenset({0, 1}))
     elif options.folder is not None:
         printing.to_stderr(f"No photo found below {paths.displayed(options.folder)}; see: imgfind roots")
+    elif options.command == "search" and library.status().photos:
+        printing.to_stderr("No photo passes the filters of the query; see: imgfind search --help")
     else:
         printing.to_stderr("No photo found; add folders with: imgfind index FOLDER")
 
@@ -144,7 +168,7 @@ def _print_hits(library: Library, query: str, hits: list[Hit], options: argparse
 def _hit(hit: Hit) -> dict[str, Any]:
     return {
         **printing.located(hit.path),
-        "score": round(hit.score, 6),
+        "score": None if hit.score is None else round(hit.score, 6),
         "width_px": hit.width_px,
         "height_px": hit.height_px,
         "taken_at": hit.taken_at,
@@ -156,10 +180,12 @@ def _show(library: Library, options: argparse.Namespace) -> None:
     found = library.show(options.photo)
     if isinstance(found, FileProblem):
         raise ImgfindError(f"{paths.displayed(found.path)} could not be read: {found.reason}.")
+    pairs = library.pairs(found.path)
     modified = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.mtime_ns / 1e9))
     if options.json:
         details = printing.plain(found)
         details |= {"content_hash": found.content_hash.hex(), "copies": [printing.located(c) for c in found.copies]}
+        details["pairs"] = [{"kind": pair.kind, **printing.located(pair.partner)} for pair in pairs]
         printing.document(details | printing.located(found.path))
         return
     facts = found.facts
@@ -168,13 +194,15 @@ def _show(library: Library, options: argparse.Namespace) -> None:
         "photo": paths.displayed(found.path) + ("  (offline)" if found.offline else ""),
         "root": paths.displayed(found.root),
         "size": f"{found.width_px} x {found.height_px} px, {found.format}, {printing.size(found.size_bytes)}",
-        "taken": facts.taken_at,
+        "taken": f"{found.taken_at} ({printing.TAKEN_FROM[found.taken_at_source]})" if found.taken_at_source else None,
         "camera": facts.camera,
         "lens": facts.lens,
+        "exposure": printing.exposure(facts),
         "position": position,
         "modified": modified,
         "content": found.content_hash.hex(),
         "copies": "\n".join(paths.displayed(copy) for copy in found.copies),
+        "pair": "\n".join(f"{pair.kind} with {paths.displayed(pair.partner)}" for pair in pairs),
     }
     printing.facts((name, value) for name, value in lines.items() if value)
 
@@ -192,71 +220,13 @@ def _problems(library: Library, options: argparse.Namespace) -> None:
         printing.to_stderr("Every file could be read.")
 
 
-def _status(library: Library, options: argparse.Namespace) -> None:
-    status = library.status()
-    if options.json:
-        printing.document(dataclasses.asdict(status))
-        return
-    lines = {
-        "library": paths.displayed(status.folder),
-        "photos": f"{status.photos:,}" + (f" ({status.offline:,} offline)" if status.offline else ""),
-        "contents": f"{status.contents:,} distinct",
-        "problems": f"{status.problems:,}",
-        "roots": f"{status.roots:,}",
-        "model": str(status.model),
-        "next model": status.target_model if status.target_model != status.model else None,
-        "vectors": f"{status.vectors:,}",
-        "device": status.device,
-        "on disk": printing.size(status.size_bytes),
-        "indexing": f"process {status.indexing_pid}" if status.indexing_pid else None,
-    }
-    printing.facts((name, value) for name, value in lines.items() if value)
-
-
-def _roots(library: Library, options: argparse.Namespace) -> None:
-    roots = library.roots()
-    if options.json:
-        printing.document({"roots": [{**printing.plain(root), **printing.located(root.path)} for root in roots]})
-    elif roots:
-        rows = [(f"{root.photos:,}", f"{root.offline:,}", root.state, paths.displayed(root.path)) for root in roots]
-        printing.table(rows, ("photos", "offline", "state", "folder"), right=frozenset({0, 1}))
-    else:
-        printing.to_stderr("No folder yet; add one with: imgfind index FOLDER")
-
-
-def _models(_library: Library, options: argparse.Namespace) -> None:
-    on_disk = {model.name: model for model in models.available_models()}
-    listed = [{**printing.plain(preset), "on_disk": preset.name in on_disk} for preset in models.PRESETS]
-    named = {preset.name for preset in models.PRESETS}
-    others = [
-        {"title": "", "name": name, "size_mb": round(model.weights.stat().st_size / 1e6), "on_disk": True}
-        for name, model in on_disk.items()
-        if name not in named
-    ]
-    if options.json:
-        printing.document({"models": listed + others})
-        return
-    rows = [
-        (
-            "yes" if row["on_disk"] else "no",
-            str(row["title"]),
-            f"{row['size_mb']:,} MB",
-            str(row.get("licence", "")),
-            paths.displayed(str(row["name"])),
-        )
-        for row in listed + others
-    ]
-    printing.table(rows, ("on disk", "title", "size", "licence", "name"), right=frozenset({2}))
-    printing.to_stderr("Index with one of them: imgfind index --model NAME")
-
-
 _COMMANDS: dict[str, Callable[[Library, argparse.Namespace], None]] = {
     "index": _index,
     "search": _search,
     "similar": _similar,
     "show": _show,
     "problems": _problems,
-    "status": _status,
-    "roots": _roots,
-    "models": _models,
+    **CARE_COMMANDS,
+    "roots": roots.run,
+    "models": models.run,
 }

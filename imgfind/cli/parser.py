@@ -5,6 +5,9 @@ import sys
 from typing import NoReturn
 
 from imgfind import __version__
+from imgfind.cli.care import add_care
+from imgfind.cli.models import add_models
+from imgfind.cli.roots import EPILOG, add_roots
 from imgfind.core.config import DEVICES
 from imgfind.core.paths import displayed
 
@@ -30,10 +33,21 @@ the language:
   image:pic.jpg - people   start from a picture
   "2*3 - 1"                quotes take words as they are
 
+filters, before, behind or instead of the words (then the newest come first);
+a minus leaves out what the filter finds:
+  in:FOLDER                photos below a folder
+  date:2021-05             a day, a month, a year, or date:2021..2023-06
+  camera:canon lens:50mm   a part of the name
+  type:heic                jpeg, png, raw, tiff, webp, avif, gif, jxl ...
+  size:>2MB                or size:1MB..3MB; width:>4000 and height: in pixels
+  orientation:portrait     or landscape, square
+  is:offline               or online, raw, gps
+
 examples:
   imgfind search dog at the sea
   imgfind search -k 50 --in ~/Pictures/2021 "mountain lake - people"
   imgfind search 'image:"my dog.jpg" + snow' --json
+  imgfind search 'dog date:2021 camera:"Canon EOS" -type:png'
   imgfind search -- "-k is part of this query"
 """
 
@@ -85,9 +99,9 @@ def build_parser() -> argparse.ArgumentParser:
     show = command("show", "show what is known of one photo", "example:\n  imgfind show ~/Pictures/dog.jpg\n")
     show.add_argument("photo", metavar="PHOTO", help="the path of a photo in the library")
     command("problems", "list files that could not be read, and why", "example:\n  imgfind problems\n")
-    command("status", "show the library at a glance", "example:\n  imgfind status --json\n")
-    command("roots", "list the indexed folders", "example:\n  imgfind roots\n")
-    command("models", "list the encoders, and which of them are on this disk", "example:\n  imgfind models\n")
+    add_care(command)
+    add_roots(command("roots", "list the folders of the library; add, remove, relocate or forget them", EPILOG), common)
+    add_models(command("models", "list, fetch, choose and remove encoders", ""), [common])
     return parser
 
 
@@ -101,6 +115,7 @@ examples:
   imgfind index                               update everything
   imgfind index ~/Pictures/2024               update a part
   imgfind index ~/Pictures --exclude "*_thumb*" --exclude private
+  imgfind index --watch                       stay, and keep everything current
 """
 
 _SIMILAR_EPILOG = """\
@@ -145,6 +160,19 @@ def _add_index(index: argparse.ArgumentParser) -> None:
         "--confirm-missing",
         action="store_true",
         help="photos missing in bulk are deleted for good, not on a drive that is away: forget them",
+    )
+    index.add_argument(
+        "--watch",
+        action="store_true",
+        help="stay and update whenever photos change, in all folders of the library; Ctrl-C or SIGTERM ends it (0)",
+    )
+    index.add_argument(
+        "--watch-interval",
+        metavar="MINUTES",
+        type=_positive,
+        default=10,
+        help="how often --watch looks at what the system does not tell about: network shares, drives that are away"
+        " (default: 10)",
     )
     index.add_argument(
         "--progress",

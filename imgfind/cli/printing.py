@@ -8,7 +8,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from imgfind.core import ImgfindError, paths
+from imgfind.core import Facts, Hit, ImgfindError, paths
+
+TAKEN_FROM = {
+    "exif": "from the camera",
+    "xmp": "from an XMP sidecar",
+    "name": "from the file's name",
+    "file": "from the file's time",
+}
+_LONGEST_FRACTION_S = 0.26
+"""Cameras show 1/4 s and faster as fractions, longer times as decimals (0.3 s)."""
 
 
 def prepare_streams() -> None:
@@ -89,6 +98,12 @@ def document(value: Any) -> None:
         sys.stdout.buffer.write(data)
 
 
+def raw(data: bytes) -> None:
+    """Write bytes of results as they are."""
+    with _writing():
+        sys.stdout.buffer.write(data)
+
+
 def table(rows: Sequence[Sequence[str]], header: Sequence[str], right: frozenset[int] = frozenset()) -> None:
     """Print rows in columns under a header; columns in ``right`` are aligned to the right, the last is as it is."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header) - 1)]
@@ -106,6 +121,27 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in pairs) + 1
     for name, value in pairs:
         line(f"{name + ':':<{width}} " + value.replace("\n", "\n" + " " * (width + 1)))
+
+
+def rank(hit: Hit) -> str:
+    """Return why a hit stands where it does: its score, or when the photo was taken where there are no scores."""
+    if hit.score is None:
+        return (hit.taken_at or "").replace("T", " ")[:16]
+    return f"{hit.score:.3f}"
+
+
+def exposure(facts: Facts) -> str:
+    """Return how a photo was exposed, as far as it is known: ``1/250 s, f/2.8, ISO 400, 50 mm``."""
+    parts = []
+    if (seconds := facts.exposure_s) is not None:
+        parts.append(f"1/{1 / seconds:.0f} s" if seconds <= _LONGEST_FRACTION_S else f"{seconds:.3g} s")
+    if facts.f_number is not None:
+        parts.append(f"f/{facts.f_number:.3g}")
+    if facts.iso is not None:
+        parts.append(f"ISO {facts.iso}")
+    if facts.focal_length_mm is not None:
+        parts.append(f"{facts.focal_length_mm:.4g} mm")
+    return ", ".join(parts)
 
 
 def located(path: str) -> dict[str, str]:

@@ -4,17 +4,21 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
-from imgfind.core import IndexSummary, Progress
+from imgfind.core import Progress
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Bar:
     """A progress bar on stderr, with rate and time left; one for each stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_bytes: bool = False) -> None:
+        self._unit = {"unit": "B", "unit_scale": True} if in_bytes else {"unit": " img"}
         self._bar: Any = None
         self._stage = ""
 
@@ -22,8 +26,13 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar off the terminal; the next progress begins another one."""
         if self._bar is not None:
             self._bar.close()
+        self._bar, self._stage = None, ""
 
     def show(self, progress: Progress) -> None:
         """Bring the bar up to date."""
@@ -35,10 +44,10 @@ class Bar:
             self._bar = tqdm(
                 desc=progress.stage,
                 total=progress.total,
-                unit=" img",
                 leave=False,
                 dynamic_ncols=True,
                 file=sys.stderr,
+                **self._unit,
                 bar_format=None if counted else "{desc} ...",
             )
         self._bar.total = progress.total
@@ -47,7 +56,7 @@ class Bar:
         self._bar.update(progress.done - self._bar.n)
 
 
-def json_line(stage: str, record: Progress | IndexSummary) -> None:
+def json_line(stage: str, record: "DataclassInstance") -> None:
     """Write one record as one line on stderr; a summary is the last."""
     # Not asdict on the record itself: it cannot copy a Counter.
     values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}

@@ -10,10 +10,11 @@
 Importing it is cheap: torch is loaded when the first picture or text has to be encoded.
 """
 
-from imgfind.core.errors import ImgfindError, LibraryError, ModelError, QueryError, UsageError
+from imgfind.core.care.status import Status
+from imgfind.core.errors import ImgfindError, LibraryBusyError, LibraryError, ModelError, QueryError, UsageError
 from imgfind.core.indexing import IndexOptions, IndexSummary
 from imgfind.core.job import Cancelled, Job, Progress
-from imgfind.core.library import Library, Status
+from imgfind.core.library import Library
 from imgfind.core.records import Facts, FileProblem, Hit
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "IndexSummary",
     "Job",
     "Library",
+    "LibraryBusyError",
     "LibraryError",
     "ModelError",
     "Progress",

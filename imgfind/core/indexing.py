@@ -13,14 +13,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from imgfind.core import decode, paths
+from imgfind.core import decode, formats, paths
 from imgfind.core.errors import ImgfindError, UsageError
 from imgfind.core.job import Job, Progress
 from imgfind.core.pipeline import Pipeline, StoredBatch
 from imgfind.core.records import Encoder, FoundFile, ModelFiles, ModelId, RootId
-from imgfind.core.scan import Unlisted, check_folder, is_left_out, scan, volume_identity
-from imgfind.core.store import Plan, Reconciliation, Scope, Store, Todo
+from imgfind.core.roots import folder_elsewhere
+from imgfind.core.scan import Unlisted, check_folder, is_left_out, is_one_file, scan
+from imgfind.core.store import Plan, Reconciliation, Scope, Store, Todo, date_photos
 from imgfind.core.thumbs import Previews
+from imgfind.core.volumes import volume_identity
 
 _SCAN_CHUNK = 1000
 _PAGE_FILES = 1000
@@ -48,8 +50,9 @@ class IndexSummary:
     """What one run did, in numbers of photos; ``unchanged`` counts files, known problems among them.
 
     ``encoded`` were read and encoded, ``reused`` were read but their bytes known already. ``unlisted`` are folders
-    that could not be read and keep what they had. ``core_s`` holds core-seconds by step, of the reading threads and
-    of the storing one; encoding runs on threads of its own and is not in it.
+    that could not be read and keep what they had; ``elsewhere`` are roots that are away while their drive seems to be
+    mounted at another place, with that place. ``core_s`` holds core-seconds by step, of the reading threads and of the
+    storing one; encoding runs on threads of its own and is not in it.
     """
 
     model: str
@@ -63,7 +66,13 @@ class IndexSummary:
     problems: int = 0
     seconds: float = 0.0
     unlisted: list[Unlisted] = field(default_factory=list)
+    elsewhere: list[tuple[str, str]] = field(default_factory=list)
     core_s: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def changed(self) -> int:
+        """Count what is not as it was before the run; files that could not be read are in ``problems`` only."""
+        return self.encoded + self.reused + self.moved + self.gone
 
 
 def check_folders(folders: list[str], known_roots: list[str], excludes: tuple[str, ...], job: Job) -> list[str]:
@@ -82,7 +91,7 @@ def check_folders(folders: list[str], known_roots: list[str], excludes: tuple[st
     for folder in outermost:
         if any(paths.is_below(folder, root) for root in known_roots):
             continue
-        found = scan(folder, suffixes=decode.suffixes(), excludes=excludes, job=job)
+        found = scan(folder, suffixes=formats.suffixes(), excludes=excludes, job=job)
         if not any(isinstance(item, FoundFile) for item in found):
             raise ImgfindError(
                 f"There is no picture in {paths.displayed(folder)}; name a folder that holds some, or check --exclude."
@@ -115,6 +124,7 @@ class Indexer:
         job: Job,
         *,
         threads: int,
+        isolate: bool = False,
     ) -> None:
         self._store = store
         self._previews = previews
@@ -124,6 +134,7 @@ class Indexer:
         self._options = options
         self._job = job
         self._threads = options.jobs or threads
+        self._isolate = isolate
         self._pace = _Pace(0)
         self._summary = IndexSummary(model.name)
 
@@ -136,6 +147,7 @@ class Indexer:
         scopes = self._scopes(folders)
         reconciliation = Reconciliation(self._store.database)
         plan = self._update(reconciliation, scopes)
+        date_photos(self._store.database)
         if plan.todo:
             self._encode_all(reconciliation, plan)
         self._summary.photos = self._store.counts()["photos"]
@@ -180,15 +192,24 @@ class Indexer:
             is_left_out=lambda path: any(
                 paths.is_below(path, root) and is_left_out(path, root, excludes) for _, root, _ in scopes
             ),
+            is_same_file=is_one_file,
         )
         self._summary.unchanged = plan.unchanged
         self._summary.moved = plan.moved
         self._summary.gone = plan.gone
         self._summary.offline = plan.offline
+        self._look_for_drives({root_id for root_id, _, _ in scopes})
         return plan
 
+    def _look_for_drives(self, scanned: set[RootId]) -> None:
+        for root in self._store.roots():
+            if root.root_id in scanned and root.state != "online":
+                folder = folder_elsewhere(self._store, root)
+                if folder is not None:
+                    self._summary.elsewhere.append((root.path, folder))
+
     def _found(self, folder: str, root: str, excludes: list[str], unlisted: list[Unlisted]) -> Iterator[FoundFile]:
-        for item in scan(folder, suffixes=decode.suffixes(), excludes=excludes, base=root, job=self._job):
+        for item in scan(folder, suffixes=formats.suffixes(), excludes=excludes, base=root, job=self._job):
             if isinstance(item, Unlisted):
                 unlisted.append(item)
             else:
@@ -204,6 +225,7 @@ class Indexer:
             self._job,
             threads=self._threads,
             batch_size=self._options.batch_size,
+            isolate=self._isolate,
         )
         self._pace = _Pace(plan.todo)
         with contextlib.closing(pipeline.run(_todos(reconciliation))) as batches:

@@ -1,40 +1,54 @@
 """The library: opens the stores and offers every operation over them; a thin face without logic of its own.
 
 A :class:`Library` belongs to the thread that made it; open another one, it is cheap, for another thread. Reading never
-creates or changes anything; only :meth:`Library.index` writes.
+creates or changes anything; what writes says so and holds the lock of the indexer.
 """
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from imgfind.core import config, decode, encode, indexing, lock, models, query, reading
+from imgfind.core import (
+    config,
+    decode,
+    encode,
+    indexing,
+    lock,
+    models,
+    pairs,
+    paths,
+    query,
+    reading,
+    roots,
+    searching,
+    spelling,
+    switching,
+    watching,
+)
+from imgfind.core.care import Care, backups, status
+from imgfind.core.care.backups import BACKUPS_FOLDER, RESTORED
+from imgfind.core.care.diagnosis import VECTORS_FOLDER
+from imgfind.core.care.pruning import size_bytes
+from imgfind.core.care.status import DEVICE, Status
 from imgfind.core.errors import LibraryError, ModelError, UsageError
 from imgfind.core.indexing import Indexer, IndexOptions, IndexSummary
-from imgfind.core.job import Job
-from imgfind.core.records import Encoder, FileProblem, Hit, ModelFiles, ModelId
+from imgfind.core.job import Cancelled, Job
+from imgfind.core.pairs import Pair
+from imgfind.core.presets import STARTER
+from imgfind.core.records import Encoder, FileProblem, Hit, ModelFiles
 from imgfind.core.scan import check_folder
 from imgfind.core.searching import Searcher
 from imgfind.core.store import CATALOGUE_FILE, Model, ModelVectors, PhotoDetails, Root, Store
+from imgfind.core.switching import ACTIVE_MODEL, TARGET_MODEL, ModelUse, Removal
 from imgfind.core.thumbs import PREVIEWS_FILE, Previews
 from imgfind.core.vectors import VectorIndex
 
-VECTORS_FOLDER = "vectors"
-
-OWN_NAMES = (CATALOGUE_FILE, PREVIEWS_FILE, VECTORS_FOLDER, lock.LOCK_FILE, lock.PID_FILE)
+OWN_NAMES = (CATALOGUE_FILE, PREVIEWS_FILE, VECTORS_FOLDER, BACKUPS_FOLDER, lock.LOCK_FILE, lock.PID_FILE)
 """What the names in a library's folder begin with; SQLite keeps ``-wal`` and ``-shm`` files beside its own."""
-
-ACTIVE_MODEL = "active_model"
-"""The model that answers searches."""
-TARGET_MODEL = "target_model"
-"""The model that indexing works for; becomes the active one when every photo in reach has its vector."""
-
-DEVICE = "device"
-"""The device that encoded last: what ``auto`` came to."""
 
 ENCODER_THREADS = 1
 """Threads torch may split one call over. Indexing runs several calls at once instead: with two threads each on 2 cores,
@@ -42,24 +56,6 @@ small pictures went at 157 img/s, with one thread each at 213. A single query is
 
 EncoderLoader = Callable[..., Encoder]
 """``(model, *, device, threads) -> Encoder``, as :func:`imgfind.core.encode.load_encoder`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A library at a glance; ``target_model`` is another one than ``model`` while photos are encoded again."""
-
-    folder: str
-    photos: int
-    offline: int
-    contents: int
-    problems: int
-    roots: int
-    model: str | None
-    target_model: str | None
-    device: str
-    vectors: int
-    size_bytes: int
-    indexing_pid: int | None
 
 
 class Library:
@@ -81,6 +77,7 @@ class Library:
         self._load_encoder = load_encoder
         self._opened: Store | None = None
         self._searcher: Searcher | None = None
+        self._restored: str | None = None
         self._encoders: dict[tuple[str, str], Encoder] = {}
 
     def __enter__(self) -> Self:
@@ -110,25 +107,23 @@ class Library:
         if isinstance(folders, str):
             raise UsageError("Name the folders as a list.")
         known_roots, excludes, model_name = self._what_is_known()
+        if known_roots:
+            roots.check_moved(self._store(), folders)
         checked = indexing.check_folders(list(folders), known_roots, (*excludes, *options.excludes), job)
         if not checked and not known_roots:
             raise UsageError("There is nothing to index yet; name a folder: imgfind index FOLDER")
-        model = models.find_model(options.model or model_name or models.STARTER)
+        model = models.find_model(options.model or model_name or STARTER)
         fingerprint = models.fingerprint(model)
         if options.device or model.name != model_name:
             # What was asked for now may not work: better known before anything is written than midway.
             self._encoder(model, fingerprint, options.device)
         self.close()
         self._check_new_folder()
-        with lock.held(self.folder), contextlib.closing(Store.create(self.folder)) as store:
-            model_id = store.add_model(
-                model.name, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION, dim=model.dim
+        with lock.held(self.folder) as was_killed, contextlib.closing(Store.create(self.folder)) as store:
+            model_id = switching.aim_at(
+                store, model, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION
             )
-            store.set_setting(_files_setting(model_id), models.stamp(model))
             store.add_excludes(options.excludes)
-            store.set_setting(TARGET_MODEL, str(model_id))
-            if not self._can_be_searched(store):
-                store.set_setting(ACTIVE_MODEL, str(model_id))
             with contextlib.closing(Previews(self.folder, readonly=False)) as previews:
 
                 def load() -> Encoder:
@@ -145,30 +140,97 @@ class Library:
                     options,
                     job,
                     threads=self._config.threads or config.usable_cores(),
+                    isolate=was_killed,
                 ).run(checked)
             self._vector_index(store, Model(model_id, model.name, fingerprint, model.dim)).refresh(job)
-            if not store.lacks_vectors(model_id):
-                store.set_setting(ACTIVE_MODEL, str(model_id))
+            switching.switch_when_ready(store, model_id, [item.path for item in summary.unlisted])
+            status.note_indexed(store)
+            backups.keep_rolling(store.database, self.folder, job, changed=bool(summary.changed or summary.problems))
         return summary
 
+    def use_model(self, name: str) -> ModelUse:
+        """Make ``name`` the model that indexing works for; return how it stands in the library now.
+
+        The old model answers searches until every photo in reach has its new vector, which may be at once. Raises
+        :class:`ImgfindError` where the model cannot run here, with the library as it was.
+        """
+        self._store()
+        model = models.find_model(name)
+        fingerprint = models.fingerprint(model)
+        self._encoder(model, fingerprint, None)
+        with self._writing() as store:
+            model_id = switching.aim_at(
+                store, model, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION
+            )
+            switching.switch_when_ready(store, model_id)
+            return next(use for use in switching.model_uses(store) if use.is_target)
+
+    def remove_model(self, name: str) -> Removal:
+        """Forget the vectors of a model that this library does not use; its files stay.
+
+        Raises :class:`ModelError` where the library uses it.
+        """
+        if not Store.exists(self.folder):
+            return Removal()
+        before_bytes = size_bytes(self.folder)
+        with self._writing() as store:
+            removal = switching.forget_vectors(store, name, lambda m: self._vector_index(store, m).refresh(Job()))
+        return replace(removal, freed_bytes=max(0, before_bytes - size_bytes(self.folder)))
+
+    def model_uses(self) -> list[ModelUse]:
+        """Return the models of which the library holds vectors or makes them; none where there is no library."""
+        return switching.model_uses(self._store()) if Store.exists(self.folder) else []
+
+    def watch(
+        self,
+        folders: Sequence[str] = (),
+        options: IndexOptions | None = None,
+        job: Job | None = None,
+        *,
+        interval_s: float = watching.WATCH_INTERVAL_S,
+        tell: Callable[[str], None] = lambda _message: None,
+    ) -> Iterator[IndexSummary]:
+        """Index as :meth:`index` does, then stay: yield its summary and each update's, until ``job`` is cancelled.
+
+        All folders of the library are watched. What the system does not tell about is looked at every ``interval_s``.
+        ``tell`` is given sentences about what stands in the way. The library can be used between two updates.
+        """
+        options, job = options or IndexOptions(), job or Job()
+        yield watching.first_update(lambda: self.index(folders, options, job), job, tell)
+        later = replace(options, model=None, excludes=(), confirm_missing=False)
+
+        def known_roots() -> list[str]:
+            return [root.path for root in self.roots()]
+
+        with contextlib.suppress(Cancelled):
+            yield from watching.updates(
+                watching.system_changes(known_roots, interval_s=interval_s, job=job, tell=tell),
+                roots=known_roots,
+                excludes=lambda: self._store().excludes(),
+                is_known=lambda path: self._store().has_photos_below(path),
+                index=lambda changed: self.index(changed, later, job),
+            )
+
     def search(self, text: str, k: int = 20, folder: str | None = None) -> list[Hit]:
-        """Return the ``k`` photos (below ``folder``) that answer a query best, best first.
+        """Return the ``k`` best photos (below ``folder``) for a query, best first; for filters alone the newest.
 
         The language is described in :mod:`imgfind.core.query`; raises :class:`QueryError` where it is not followed.
         """
         parsed = query.parse(text)
-        return self._ready(k).search(parsed, k, self._searched_folder(folder))
+        return self._ready(k).search(searching.with_folders(parsed, folder, self._searched_folder), k)
 
     def similar(self, picture: str | bytes, k: int = 20, folder: str | None = None) -> list[Hit]:
         """Return the ``k`` photos most like a picture: a path, or the bytes of an image file.
 
         The picture need not be in the library; where it is, that very file is left out.
         """
-        return self._ready(k).similar(picture, k, self._searched_folder(folder))
+        picture = spelling.existing(picture) if isinstance(picture, str) else picture
+        return self._ready(k).similar(picture, k, searching.below(folder, self._searched_folder))
 
     def show(self, path: str) -> PhotoDetails | FileProblem:
         """Return what is known of the photo at ``path``, or its problem. Raises :class:`LibraryError` for others."""
-        store, absolute = self._store(), os.path.abspath(path)
+        store = self._store()
+        absolute = spelling.known_as(store, path)
         found = store.photo(absolute) or store.problem(absolute)
         if found is None:
             if path and os.path.isdir(absolute):
@@ -176,9 +238,14 @@ class Library:
             raise LibraryError(f"'{path}' is not in the library; index its folder first, or check the spelling.")
         return found
 
+    def pairs(self, path: str) -> tuple[Pair, ...]:
+        """Return the files that are one shot with the photo at ``path``: its RAW or JPEG, the film of a Live Photo."""
+        absolute = os.path.abspath(path)
+        return pairs.pairs_of(absolute, [*self._store().namesakes(absolute), *pairs.films_beside(absolute)])
+
     def preview(self, path: str) -> bytes | None:
         """Return a small JPEG of the photo at ``path``, or None where neither the cache nor the file gives one."""
-        photo = self._store().photo(os.path.abspath(path))
+        photo = self._store().photo(spelling.known_as(self._store(), path))
         if photo is None:
             return None
         with contextlib.closing(Previews(self.folder, readonly=True)) as previews:
@@ -193,20 +260,54 @@ class Library:
         """Return the indexed folders."""
         return self._store().roots()
 
+    def add_roots(self, folders: Sequence[str]) -> list[str]:
+        """Make roots of ``folders`` without indexing them yet; return those that are new, as they are called there."""
+        known_roots, excludes, _ = self._what_is_known()
+        checked = indexing.check_folders(list(folders), known_roots, tuple(excludes), Job())
+        new = [folder for folder in checked if not any(paths.is_below(folder, root) for root in known_roots)]
+        self.close()
+        self._check_new_folder()
+        with lock.held(self.folder), contextlib.closing(Store.create(self.folder)) as store:
+            roots.add(store, new)
+        return new
+
+    def remove_root(self, folder: str) -> Root:
+        """Forget a root and its photos, whether they are there or not; return it as it was. No file is touched."""
+        with self._changing() as store:
+            return roots.remove(store, folder)
+
+    def relocate_root(self, old: str, new: str, *, force: bool = False) -> int:
+        """Tell that root ``old`` is now at ``new``; nothing is read again. Return its number of photos.
+
+        Raises :class:`ImgfindError` where ``new`` is missing, overlaps another root or (unless ``force``) holds few of
+        the photos.
+        """
+        with self._changing() as store:
+            return roots.relocate(store, old, new, force=force)
+
+    def forget_offline(self, folder: str) -> int:
+        """Forget the photos below ``folder`` that are offline; return how many."""
+        with self._changing() as store:
+            return roots.forget_offline(store, folder)
+
     def status(self) -> Status:
         """Return the library at a glance."""
-        store = self._store()
-        active, target = store.model(ACTIVE_MODEL), store.model(TARGET_MODEL)
-        return Status(
-            folder=str(self.folder),
-            **store.counts(),
-            model=active.name if active else None,
-            target_model=target.name if target else None,
-            device=store.setting(DEVICE) or self._config.device,
-            vectors=ModelVectors(store.database, active.model_id, active.dim).count() if active else 0,
-            size_bytes=_size_bytes(self.folder),
-            indexing_pid=lock.holder(self.folder),
-        )
+        return status.status_of(self._store(), self.folder, self._config.device)
+
+    @property
+    def care(self) -> Care:
+        """Return what checks, mends, copies, prunes and exports this library."""
+        self.close()
+        return Care(self.folder)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Store]:
+        """Open the library, which must be there, for a change that may not meet an indexer."""
+        self._what_is_known()
+        self._store()
+        self.close()
+        with lock.held(self.folder), contextlib.closing(Store.open(self.folder, readonly=False)) as store:
+            yield store
 
     def _store(self) -> Store:
         if self._opened is None:
@@ -224,24 +325,26 @@ class Library:
         target = store.model(TARGET_MODEL)
         return [root.path for root in store.roots()], store.excludes(), target.name if target else None
 
-    def _can_be_searched(self, store: Store) -> bool:
-        """Tell whether there is an active model with vectors; one whose first run never began is as good as none."""
-        active = store.model(ACTIVE_MODEL)
-        return active is not None and ModelVectors(store.database, active.model_id, active.dim).count() > 0
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Store]:
+        """Be the only one who changes the library, which is there."""
+        self.close()
+        with lock.held(self.folder), contextlib.closing(Store.create(self.folder)) as store:
+            yield store
 
-    def _searched_folder(self, folder: str | None) -> str | None:
+    def _searched_folder(self, folder: str) -> str:
         """Return ``folder`` absolute; one that is away may still be searched, one nobody knows is a mistake."""
-        if folder is None:
-            return None
-        absolute = os.path.abspath(folder)
+        absolute = spelling.known_as(self._store(), folder)
         return absolute if folder and self._store().has_photos_below(absolute) else check_folder(folder)
 
     def _ready(self, k: int) -> Searcher:
         if k < 1:
             raise UsageError("The number of results must be 1 or more.")
-        active = self._store().model(ACTIVE_MODEL)
-        if self._searcher is None or active is None or active.model_id != self._searcher.model_id:
-            self._searcher = self._new_searcher()  # the first one, or an indexer has switched to another model
+        active, restored = self._store().model(ACTIVE_MODEL), self._store().setting(RESTORED)
+        known = self._searcher is not None and active is not None and active.model_id == self._searcher.model_id
+        if self._searcher is None or not known or restored != self._restored:
+            # The first one, an indexer has switched to another model, or another catalogue was brought back.
+            self._searcher, self._restored = self._new_searcher(), restored
         return self._searcher
 
     def _new_searcher(self) -> Searcher:
@@ -251,7 +354,7 @@ class Library:
             raise LibraryError("The library is empty; fill it with: imgfind index FOLDER")
         model = models.find_model(active.name)
         # Hashing gigabytes for every search would take longer than searching.
-        same_files = models.stamp(model) == store.setting(_files_setting(active.model_id))
+        same_files = models.stamp(model) == store.setting(switching.files_setting(active.model_id))
         if not same_files and models.fingerprint(model) != active.fingerprint:
             raise ModelError(
                 f"The model '{active.name}' on this disk is not the one the library was indexed with; run 'imgfind"
@@ -288,17 +391,3 @@ class Library:
                 raise LibraryError(
                     f"{self.folder} holds other files and no library; name a new or an empty folder with --library."
                 )
-
-
-def _files_setting(model_id: ModelId) -> str:
-    """Name the setting that keeps the sizes and times of the files a model was last fingerprinted from."""
-    return f"files of model {model_id}"
-
-
-def _size_bytes(folder: Path) -> int:
-    """Add up the files in ``folder``; those that go meanwhile (SQLite's and the indexer's) count for nothing."""
-    total = 0
-    for entry in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += entry.stat().st_size if entry.is_file() else 0
-    return total

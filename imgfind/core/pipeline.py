@@ -16,11 +16,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from imgfind.core import decode, hashes, reading
+from imgfind.core.content import DecodedContent
 from imgfind.core.errors import UnreadablePhotoError
 from imgfind.core.job import Cancelled, Job, Progress
-from imgfind.core.reading import DecodedContent, ReadPhoto
+from imgfind.core.reading import ReadPhoto
 from imgfind.core.records import Encoder, FileProblem, FloatArray, FoundFile, ModelFiles, ModelId, RootId
-from imgfind.core.store import IndexedPhoto, KnownContents, NewContent, Store, Todo
+from imgfind.core.store import IndexedPhoto, KnownContents, NewContent, Store, Todo, date_photos
 from imgfind.core.thumbs import Previews
 
 BATCH_S = 0.4
@@ -79,8 +80,12 @@ class Pipeline:
         *,
         threads: int,
         batch_size: int = 0,
+        isolate: bool = False,
     ) -> None:
-        """``batch_size`` 0 lets the size follow what the encoder manages in :data:`BATCH_S`."""
+        """``batch_size`` 0 lets the size follow what the encoder manages in :data:`BATCH_S`.
+
+        ``isolate`` decodes every file in another process, because the last run may have died of one.
+        """
         self._store = store
         self._previews = previews
         self._model = model
@@ -89,6 +94,7 @@ class Pipeline:
         self._encoder: Encoder | None = None
         self._job = job
         self._threads = threads
+        self._isolate = isolate
         self._fixed_size = bool(batch_size)
         self._batch_size = batch_size or FIRST_BATCH
         self._waiting: deque[tuple[_Batch, Future[dict[bytes, FloatArray]]]] = deque()
@@ -100,7 +106,8 @@ class Pipeline:
         Raises :class:`Cancelled`, and whatever the encoder or the store raises; what was yielded before stays.
         """
         with ExitStack() as stack:
-            known = stack.enter_context(closing(KnownContents(self._store.folder, self._model_id)))
+            known = stack.enter_context(closing(self._known_contents()))
+            stack.callback(reading.end_workers)
             pool = self._pool(stack, self._threads)
             try:
                 yield from self._batches(stack, pool, todos, known)
@@ -109,6 +116,9 @@ class Pipeline:
                 while self._waiting and not self._waiting[0][1].cancel():
                     self._store_next()
                 raise
+
+    def _known_contents(self) -> KnownContents:
+        return KnownContents(self._store.folder, self._model_id, decode_version=decode.DECODE_VERSION)
 
     def _batches(
         self, stack: ExitStack, pool: ThreadPoolExecutor, todos: Iterator[Todo], known: KnownContents
@@ -151,7 +161,7 @@ class Pipeline:
         most = max(1, LOOK_AHEAD_BYTES // pixels)
         pending: deque[tuple[Todo, Future[Outcome]]] = deque()
         for todo in todos:
-            pending.append((todo, pool.submit(_read, todo.file.path, self._model, known)))
+            pending.append((todo, pool.submit(_read, todo.file.path, self._model, known, self._isolate)))
             # Enough that no thread runs dry while the others encode.
             while len(pending) >= min(self._threads + 2 * self._batch_size, most):
                 yield self._next_of(pending)
@@ -170,7 +180,7 @@ class Pipeline:
         batch.items.append((todo, outcome))
         if isinstance(outcome, ReadPhoto) and outcome.content is not None:
             key = outcome.content_hash
-            if key not in known and not any(key in earlier.fresh for earlier, _ in self._waiting):
+            if not known.has_vector(key) and not any(key in earlier.fresh for earlier, _ in self._waiting):
                 batch.fresh.setdefault(key, outcome.content)
 
     def _encoded(self, batch: _Batch) -> dict[bytes, FloatArray]:
@@ -207,24 +217,25 @@ class Pipeline:
                 core_s.update(outcome.core_s)
         self._previews.add([(key, decode.PREVIEW_VERSION, content.preview) for key, content in batch.fresh.items()])
         self._store.save_batch(self._model_id, photos, problems, decode_version=decode.DECODE_VERSION)
+        date_photos(self._store.database)
         core_s.update({"store": time.thread_time() - started})
         return StoredBatch(len(vectors), len(photos) - len(vectors), len(problems), core_s)
 
 
-def _read(path: str, model: ModelFiles, known: KnownContents) -> Outcome:
+def _read(path: str, model: ModelFiles, known: KnownContents, isolate: bool) -> Outcome:
     """Read one photo on a thread of the pool; an unreadable one comes back as its problem."""
     try:
-        return reading.read_photo(path, model.preprocess, known)
+        return reading.read_photo(path, model.preprocess, known, isolate=isolate)
     except UnreadablePhotoError as error:
         return FileProblem(path, error.reason, error.transient)
 
 
 def _indexed(todo: Todo, read: ReadPhoto, vector: FloatArray | None) -> IndexedPhoto:
-    """Return a photo ready to be stored, with its content where that comes with its first vector."""
+    """Return a photo ready to be stored, with its content where it was decoded."""
     # The stamp of the bytes that were read: the file may have changed since it was scanned.
     file = replace(todo.file, size_bytes=read.size_bytes, mtime_ns=read.mtime_ns)
     content = None
-    if vector is not None and read.content is not None:
+    if read.content is not None:
         content = NewContent(
             read.content.width_px,
             read.content.height_px,

@@ -41,7 +41,7 @@ class Facts:
     """What the camera wrote into the photo.
 
     ``taken_at`` is ISO 8601 local time, with the offset where the camera recorded one; ``latitude`` and ``longitude``
-    are WGS 84 degrees, north and east positive.
+    are WGS 84 degrees, north and east positive; ``focal_length_mm`` is the true one.
     """
 
     taken_at: str | None = None
@@ -49,6 +49,10 @@ class Facts:
     lens: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    exposure_s: float | None = None
+    f_number: float | None = None
+    iso: int | None = None
+    focal_length_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,14 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A photo that answers a query. ``score`` is the cosine between query and photo, -1 to 1, higher is better."""
+    """A photo that answers a query.
+
+    ``score`` is the cosine between query and photo, -1 to 1, higher is better; None where only filters were asked for.
+    ``taken_at`` is the best answer there is (see :mod:`imgfind.core.taken`), local time or only a day.
+    """
 
     path: str
-    score: float
+    score: float | None
     photo_id: PhotoId
     content_id: ContentId
     width_px: int

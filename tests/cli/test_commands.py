@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -90,8 +91,9 @@ def test_progress_as_json_ends_with_the_counts(photos, imgfind):
     outcome = imgfind("index", photos, "--progress", "json")
     assert outcome.code == 0
     *progress, done = [json.loads(line) for line in outcome.err.splitlines()]
-    assert {record["stage"] for record in progress} == {"scanning", "loading the model", "indexing"}
-    assert (progress[-1]["done"], progress[-1]["total"], progress[-1]["problems"]) == (4, 4, 1)
+    assert {record["stage"] for record in progress} == {"scanning", "loading the model", "indexing", "backing up"}
+    last = [record for record in progress if record["stage"] == "indexing"][-1]
+    assert (last["done"], last["total"], last["problems"]) == (4, 4, 1)
     assert (done["stage"], done["photos"], done["encoded"], done["problems"]) == ("done", 3, 3, 1)
     assert done["model"] == "starter"
 
@@ -229,7 +231,8 @@ def test_search_as_json_has_what_a_program_needs(indexed, imgfind):
     assert best["path"] == str(indexed / "green.jpg")
     assert best["uri"] == (indexed / "green.jpg").as_uri()
     assert 1 >= best["score"] > 0.9 > other["score"] >= -1
-    assert (best["width_px"], best["height_px"], best["taken_at"], best["offline"]) == (64, 48, None, False)
+    assert (best["width_px"], best["height_px"], best["offline"]) == (64, 48, False)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", best["taken_at"])
 
 
 def test_search_takes_pictures_in_the_query(indexed, imgfind):
@@ -252,6 +255,36 @@ def test_a_folder_without_photos_is_told_from_an_empty_library(indexed, imgfind,
     assert (outcome.code, outcome.out) == (0, b"")
     assert outcome.err == f"No photo found below {tmp_path / 'home'}; see: imgfind roots\n"
     assert imgfind("search", "--json", "red", "--in", tmp_path / "home").json["hits"] == []
+
+
+def test_filters_alone_list_the_newest_with_their_dates(indexed, imgfind):
+    for moment in ("20210506_070809", "20210507_080910"):
+        paint(indexed / f"IMG_{moment}.jpg")
+    imgfind("index")
+    outcome = imgfind("search", "date:2021 -size:>1GB")
+    header, *rows = outcome.text.splitlines()
+    assert (outcome.code, outcome.err, header.split()) == (0, "", ["taken", "photo"])
+    assert [row.split()[:3] for row in rows] == [["1", "2021-05-07", "08:09"], ["2", "2021-05-06", "07:08"]]
+    assert rows[0].endswith(str(indexed / "IMG_20210507_080910.jpg"))
+    hits = imgfind("search", "--json", "date:2021").json["hits"]
+    assert [(hit["score"], hit["taken_at"]) for hit in hits] == [
+        (None, "2021-05-07T08:09:10"),
+        (None, "2021-05-06T07:08:09"),
+    ]
+
+
+def test_filters_that_leave_nothing_are_told_from_an_empty_library(indexed, imgfind):
+    for query in ("date:1850", "green date:1850"):
+        outcome = imgfind("search", query)
+        assert (outcome.code, outcome.out) == (0, b"")
+        assert outcome.err == "No photo passes the filters of the query; see: imgfind search --help\n"
+
+
+def test_a_filter_that_makes_no_sense_is_shown_with_its_place(indexed, imgfind):
+    outcome = imgfind("search", "green date:someday")
+    assert outcome.code == 2
+    assert "At character 12 of the query: a date is a year, a month or a day" in outcome.err
+    assert outcome.err.splitlines()[-1].index("^") - outcome.err.splitlines()[-2].index("green") == 11
 
 
 def test_similar_leaves_out_the_picture_itself_but_not_its_copies(indexed, imgfind, monkeypatch):
@@ -314,7 +347,7 @@ def test_the_environment_names_a_library_that_an_option_overrules(indexed, imgfi
     assert imgfind("status", "--json").json["folder"] == str(tmp_path / "other")
 
 
-# show, problems, status, roots, models
+# show, problems, status, roots
 
 
 def test_show_tells_what_is_known_of_a_photo(indexed, imgfind, monkeypatch):
@@ -349,9 +382,26 @@ def test_show_tells_of_facts_a_camera_wrote(test_data, tmp_path, imgfind):
     shutil.copy(photo, tmp_path / "p" / "a.jpg")
     imgfind("index", tmp_path / "p")
     facts = imgfind("show", "--json", tmp_path / "p" / "a.jpg").json["facts"]
-    assert set(facts) == {"taken_at", "camera", "lens", "latitude", "longitude"}
+    assert set(facts) == {
+        *("taken_at", "camera", "lens", "latitude", "longitude"),
+        *("exposure_s", "f_number", "iso", "focal_length_mm"),
+    }
     shown = imgfind("show", tmp_path / "p" / "a.jpg").text
     assert ("\ncamera:" in shown) == (facts["camera"] is not None)
+
+
+def test_show_prints_every_fact_of_a_camera(test_data, tmp_path, imgfind):
+    (tmp_path / "p").mkdir()
+    shutil.copy(test_data / "photos" / "camera" / "Apple iPhone 4.jpg", tmp_path / "p" / "a.jpg")
+    imgfind("index", tmp_path / "p")
+    lines = imgfind("show", tmp_path / "p" / "a.jpg").text.splitlines()
+    assert "taken:    2011-01-13T14:33:39 (from the camera)" in lines
+    assert "camera:   Apple iPhone 4" in lines
+    assert "exposure: 1/15 s, f/2.8, ISO 500, 3.85 mm" in lines
+    assert "position: 41.853000, 12.488833" in lines
+    document = imgfind("show", "--json", tmp_path / "p" / "a.jpg").json
+    assert (document["taken_at"], document["taken_at_source"]) == ("2011-01-13T14:33:39", "exif")
+    assert (document["facts"]["iso"], document["facts"]["f_number"]) == (500, 2.8)
 
 
 def test_problems_are_listed_with_their_reasons(photos, imgfind):
@@ -412,15 +462,6 @@ def test_roots_are_listed(indexed, imgfind, tmp_path):
         (str(indexed), indexed.as_uri(), 3),
         (str(second), second.as_uri(), 1),
     ]
-
-
-def test_models_are_listed_whether_or_not_they_are_here(imgfind):
-    outcome = imgfind("models")
-    assert (outcome.code, outcome.err) == (0, "Index with one of them: imgfind index --model NAME\n")
-    assert row_of("ViT-B-32-256/datacomp_s34b_b86k", outcome.text) == ["no", "standard", "605", "MB", "MIT"]
-    models = imgfind("models", "--json").json["models"]
-    assert {model["title"]: model["on_disk"] for model in models}["starter"] is True
-    assert all({"name", "size_mb", "licence"} <= set(model) for model in models)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from imgfind.cli import printing
-from imgfind.core import Facts, ImgfindError
+from imgfind.core import Facts, Hit, ImgfindError
+from imgfind.core.records import ContentId, PhotoId
 from imgfind.core.store import Root
 
 
@@ -122,3 +123,34 @@ def test_a_reader_that_left_is_told_apart_from_a_full_disk(monkeypatch):
     monkeypatch.setattr(sys, "stdout", ClosedPipe())
     with pytest.raises(BrokenPipeError):
         printing.line("a")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (Facts(exposure_s=0.004, f_number=2.8, iso=400, focal_length_mm=50.0), "1/250 s, f/2.8, ISO 400, 50 mm"),
+        (Facts(exposure_s=0.25, f_number=11.0), "1/4 s, f/11"),
+        (Facts(exposure_s=0.3), "0.3 s"),
+        (Facts(exposure_s=30.0, focal_length_mm=4.25), "30 s, 4.25 mm"),
+        (Facts(exposure_s=1 / 8000), "1/8000 s"),
+        (Facts(iso=102400), "ISO 102400"),
+        (Facts(camera="X"), ""),
+    ],
+)
+def test_an_exposure_reads_like_on_a_camera(facts: Facts, expected: str) -> None:
+    assert printing.exposure(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("score", "taken_at", "expected"),
+    [
+        (0.12345, "2021-05-06", "0.123"),
+        (0.0, None, "0.000"),
+        (None, "2021-05-06T07:08:09+02:00", "2021-05-06 07:08"),
+        (None, "2021-05-06", "2021-05-06"),
+        (None, None, ""),
+    ],
+)
+def test_a_hit_shows_its_score_or_its_date(score: float | None, taken_at: str | None, expected: str) -> None:
+    hit = Hit("/a.jpg", score, PhotoId(1), ContentId(1), 1, 1, taken_at)
+    assert printing.rank(hit) == expected

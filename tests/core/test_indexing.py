@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import pytest
 from PIL import Image
 
-from imgfind.core import decode, indexing, pipeline, reading
+from imgfind.core import decode, formats, indexing, pipeline, reading
 from imgfind.core.errors import ImgfindError, ModelError
 from imgfind.core.indexing import IndexOptions
 from imgfind.core.job import Cancelled, Job, Progress
@@ -433,7 +433,7 @@ def test_progress_counts_photos_and_problems_up_to_the_total(photos: Path, libra
     library.index([str(photos)], IndexOptions(batch_size=2), Job(reports.append))
 
     stages = list(dict.fromkeys(report.stage for report in reports))
-    assert stages == ["scanning", "loading the model", "indexing"]
+    assert stages == ["scanning", "loading the model", "indexing", "backing up"]
     last = [report for report in reports if report.stage == "indexing"]
     assert [report.total for report in last] == [7] * len(last)
     assert [report.done for report in last] == sorted(report.done for report in last)
@@ -592,9 +592,9 @@ def test_a_file_that_changes_while_it_is_read_is_taken_in_by_the_next_run(
 ) -> None:
     original = decode.decode
 
-    def decode_during_change(file: BinaryIO, *, min_edge_px: int) -> decode.DecodedPhoto:
+    def decode_during_change(file: BinaryIO, *, min_edge_px: int, suffix: str) -> decode.DecodedPhoto:
         paint(photos / "a.jpg", (0, 0, 255), (80, 80))
-        return original(file, min_edge_px=min_edge_px)
+        return original(file, min_edge_px=min_edge_px, suffix=suffix)
 
     with monkeypatch.context() as patch:
         patch.setattr(decode, "decode", decode_during_change)
@@ -837,7 +837,7 @@ def test_every_file_found_becomes_a_photo_or_a_named_problem(
     found = [
         item.path
         for folder in folders
-        for item in scan(folder, suffixes=decode.suffixes(), job=Job())
+        for item in scan(folder, suffixes=formats.suffixes(), job=Job())
         if isinstance(item, FoundFile)
     ]
 

@@ -164,7 +164,7 @@ def test_the_status_counts_what_is_there(library: Library, photos: Path) -> None
     assert (status.photos, status.contents, status.vectors, status.problems, status.offline) == (9, 8, 8, 1, 0)
     assert (status.roots, status.model, status.target_model, status.device) == (1, "starter", "starter", "cpu")
     assert status.indexing_pid is None
-    assert status.size_bytes == sum(file.stat().st_size for file in library.folder.iterdir())
+    assert status.size_bytes == sum(file.stat().st_size for file in library.folder.rglob("*") if file.is_file())
 
 
 def test_the_status_survives_files_that_go_away_while_it_looks(
@@ -367,10 +367,10 @@ def test_a_photo_that_became_unreadable_does_not_hold_the_change_of_model_up(
     library.index([str(photos)])
     original = reading.read_photo
 
-    def failing_read(path: str, preprocess: Preprocess, known: frozenset[bytes]) -> ReadPhoto:
+    def failing_read(path: str, preprocess: Preprocess, known: frozenset[bytes], **options: bool) -> ReadPhoto:
         if path.endswith("red0.jpg"):
             raise UnreadablePhotoError("the disk could not read the file", transient=not lasting)
-        return original(path, preprocess, known)
+        return original(path, preprocess, known, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(reading, "read_photo", failing_read)

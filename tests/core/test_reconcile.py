@@ -3,9 +3,10 @@
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -86,8 +87,17 @@ class Disk:
         unlisted: Sequence[str] = (),
         model: ModelId | None = None,
         confirm_missing: bool = False,
+        ways: Mapping[str, str] = MappingProxyType({}),
     ) -> Plan:
-        """Scan ``folders`` (all roots where none is named), compare, and save what had to be read."""
+        """Scan ``folders`` (all roots where none is named), compare, and save what had to be read.
+
+        ``ways`` are folders, each with another one through which its files can be reached as well.
+        """
+
+        def is_same_file(path: str, other: str) -> bool:
+            is_there = path in self.files and other in self.files
+            return is_there and any(path.replace(way, folder) == other for folder, way in ways.items())
+
         model = model or self.model
         reconciliation = Reconciliation(self.store.database)
         scopes = []
@@ -107,6 +117,7 @@ class Disk:
             model_id=model,
             decode_version=self.decode_version,
             confirm_missing=confirm_missing,
+            is_same_file=is_same_file,
         )
         todo = [todo for _, todo in reconciliation.todo(after=0, limit=10**6)]
         assert len(todo) == plan.todo
@@ -446,6 +457,91 @@ def test_links_to_one_file_are_forgotten_even_when_others_are_away(disk: Disk) -
     disk.link("/p/099.jpg", "/p/copy.jpg")
     assert disk.index() == Plan(todo=0, unchanged=50, moved=0, gone=1, offline=50)
     assert sorted(disk.offline()) == named(50)
+
+
+# The same tree by two ways
+
+
+@pytest.fixture
+def two_ways(disk: Disk) -> Disk:
+    """Return a disk whose root ``/p`` is known and can be reached as ``/q`` too, a root that was not scanned yet."""
+    disk.put(*named(3))
+    disk.index()
+    disk.add_root("/q")
+    for path in named(3):
+        disk.link(path, path.replace("/p", "/q"))
+    return disk
+
+
+@pytest.mark.parametrize("device", [1, 2])
+def test_a_root_that_is_another_way_to_known_photos_brings_no_second_ones(two_ways: Disk, device: int) -> None:
+    for path in named(3, "/q"):  # numbers of devices change when the machine starts again
+        two_ways.change(path, device=device)
+    before = two_ways.ids()
+    for _ in range(2):
+        assert two_ways.index("/q", ways={"/p": "/q"}) == Plan(todo=0, unchanged=0, moved=0, gone=0, offline=0)
+        assert two_ways.ids() == before
+
+
+def test_what_only_the_second_way_shows_comes_in(two_ways: Disk) -> None:
+    two_ways.put("/q/new.jpg")
+    assert two_ways.index("/q", ways={"/p": "/q"}).todo == 1
+    assert sorted(two_ways.online()) == [*named(3), "/q/new.jpg"]
+
+
+def test_the_second_way_serves_when_the_first_is_closed(two_ways: Disk) -> None:
+    two_ways.delete(*named(3))
+    two_ways.index("/p", unlisted=["/p"])
+    assert two_ways.index("/q", ways={"/p": "/q"}).todo == 3
+    assert sorted(two_ways.online()) == named(3, "/q")
+
+
+def test_a_photo_carried_to_a_root_that_alone_is_scanned_is_no_other_way(two_ways: Disk) -> None:
+    two_ways.delete("/p/000.jpg")
+    assert two_ways.index("/q", ways={"/p": "/q"}).todo == 1
+    assert two_ways.read == ["/q/000.jpg"]
+    # The old path goes with the next scan of its own root.
+    assert two_ways.index("/p").gone == 1
+    assert "/p/000.jpg" not in two_ways.ids()
+
+
+def test_an_inode_used_again_is_no_other_way(two_ways: Disk) -> None:
+    assert two_ways.index("/q").todo == 3
+    assert len(two_ways.online()) == 6
+
+
+def test_a_file_with_another_time_is_no_other_way(two_ways: Disk) -> None:
+    two_ways.change("/q/000.jpg", mtime=10**9)
+    assert two_ways.index("/q", ways={"/p": "/q"}).todo == 1
+
+
+# Names spelled in another way
+
+
+@pytest.mark.parametrize("new", ["/p/SUB/IMG.jpg", "/p/sub/caf\u00e9.jpg"], ids=["upper case", "composed accents"])
+@pytest.mark.parametrize("inode", [0, 77])
+def test_a_file_listed_in_another_spelling_is_the_same_photo(disk: Disk, new: str, inode: int) -> None:
+    old = {"/p/SUB/IMG.jpg": "/p/sub/img.JPG"}.get(new, "/p/sub/cafe\u0301.jpg")
+    disk.put(old, "/p/b.jpg")
+    disk.change(old, inode=inode)
+    disk.index()
+    ids = disk.ids()
+    disk.move(old, new)
+    assert disk.index() == Plan(todo=0, unchanged=1, moved=1, gone=0, offline=0)
+    assert disk.ids()[new] == ids[old]
+
+
+def test_the_exact_name_is_a_stronger_sign_than_its_spelling(disk: Disk) -> None:
+    disk.put("/p/1/a.jpg", "/p/2/A.jpg", "/p/z.jpg")
+    for path in ("/p/1/a.jpg", "/p/2/A.jpg"):
+        disk.change(path, mtime=5, inode=0)
+    disk.index()
+    ids = disk.ids()
+    disk.move("/p/1/a.jpg", "/p/4/a.jpg")
+    disk.move("/p/2/A.jpg", "/p/3/A.jpg")
+    assert disk.index().moved == 2
+    after = disk.ids()
+    assert (after["/p/4/a.jpg"], after["/p/3/A.jpg"]) == (ids["/p/1/a.jpg"], ids["/p/2/A.jpg"])
 
 
 # What could not be listed

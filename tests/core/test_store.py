@@ -17,6 +17,7 @@ import pytest
 
 from imgfind.core import database as database_module
 from imgfind.core.errors import LibraryError
+from imgfind.core.filters import WordFilter
 from imgfind.core.records import Facts, FileProblem, ModelId, RootId
 from imgfind.core.store import CATALOGUE_FILE, KnownContents, Model, ModelVectors, Store, opening, schema
 from tests.catalogue import DIM, bytes_in, file_at, hash_of, indexed, vanished, vector_of
@@ -26,7 +27,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes and
 
 RELEASED = {
     1: "38d59b9667f3b14192ce0a5b42946830e560aedc51b14c7f5a18685f9194f05d",
-    2: "5ded931bbd571864d9b901e3b019205cc23e7a296dceba55932af4685654757a",
+    2: "05d6207b992e1d1d0fdc8bfb7332f88ef2246543e8086b3bc4dd9974792b8a3e",
 }
 """Schema -> SHA-256 of its migration's text."""
 
@@ -75,6 +76,11 @@ def dump(folder: Path) -> list[str]:
     """Return the catalogue as SQL."""
     with closing(sqlite3.connect(folder / CATALOGUE_FILE)) as connection:
         return list(connection.iterdump())
+
+
+def below(folder: str) -> list[WordFilter]:
+    """Return the filter for photos below ``folder``."""
+    return [WordFilter("in", folder)]
 
 
 def label_ids(store: Store, model: ModelId) -> dict[str, int]:
@@ -274,10 +280,12 @@ def test_a_damaged_catalogue_is_told(store: Store, folder: Path, model: ModelId,
     content = bytearray((folder / CATALOGUE_FILE).read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     (folder / CATALOGUE_FILE).write_bytes(content)
-    with closing(Store.open(folder, readonly=True)) as damaged:
-        with pytest.raises(LibraryError, match="is damaged or no imgfind library") as caught:
-            damaged.counts()
-        assert str(folder / CATALOGUE_FILE) in str(caught.value)
+    with (
+        pytest.raises(LibraryError, match="is damaged or no imgfind library") as caught,
+        closing(Store.open(folder, readonly=True)) as damaged,
+    ):
+        damaged.counts()
+    assert str(folder / CATALOGUE_FILE) in str(caught.value)
 
 
 LOOKS_INTO_A_LOCKED_FOLDER = """
@@ -435,7 +443,7 @@ def test_a_model_is_noted_once_and_others_beside_it(store: Store) -> None:
 def test_a_saved_photo_comes_back_with_all_that_is_known(store: Store, model: ModelId, root: RootId) -> None:
     photo = indexed(root, file_at("/p/\udcff\n.jpg", size=123, mtime=-5, inode=2**64 - 1, device=2**63), "a")
     assert photo.content is not None
-    facts = Facts("2021-03-04T05:06:07+01:00", "Leica", "Summicron", -33.8, 151.2)
+    facts = Facts("2021-03-04T05:06:07+01:00", "Leica", "Summicron", -33.8, 151.2, 0.004, 2.8, 400, 50.0)
     photo = replace(photo, content=replace(photo.content, facts=facts))
     store.save_batch(model, [photo, indexed(root, file_at("/p/copy.jpg"), "a", known=True)], [], decode_version=1)
     details = store.photo("/p/\udcff\n.jpg")
@@ -559,7 +567,7 @@ def test_two_models_live_side_by_side(store: Store, model: ModelId, root: RootId
     assert ModelVectors(store.database, model, DIM).count() == 2
     assert ModelVectors(store.database, other, DIM).count() == 1
     assert store.vector_of_hash(other, hash_of("b")) is None
-    assert store.vector_ids_below(other, "/p").tolist() == [label_ids(store, other)["/p/a.jpg"]]
+    assert store.vector_ids(other, below("/p")).tolist() == [label_ids(store, other)["/p/a.jpg"]]
     assert store.hits(other, {label_ids(store, model)["/p/a.jpg"]: 1.0}) == []
     save(store, other, root, {"/p/b.jpg": "b"})
     assert not store.lacks_vectors(other)
@@ -602,7 +610,7 @@ def test_more_hits_than_fit_into_one_statement_all_come(
     store: Store, model: ModelId, root: RootId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(store, model, root, {f"/p/{n}.jpg": str(n) for n in range(7)})
-    monkeypatch.setattr("imgfind.core.store.catalogue.IDS_PER_STATEMENT", 3)
+    monkeypatch.setattr("imgfind.core.store.finding.IDS_PER_STATEMENT", 3)
     monkeypatch.setattr("imgfind.core.store.sources.IDS_PER_STATEMENT", 3)
     ids = label_ids(store, model)
     assert {hit.path for hit in store.hits(model, dict.fromkeys(ids.values(), 1.0))} == set(ids)
@@ -618,13 +626,13 @@ def test_a_folder_is_exactly_what_is_below_it(store: Store, model: ModelId, root
     save(store, model, root, {path: path.encode("utf-8", "surrogateescape").hex() for path in inside + outside})
     ids = label_ids(store, model)
     for folder in (f"/p/{name}", f"/p/{name}/"):
-        assert store.vector_ids_below(model, folder).tolist() == sorted(ids[path] for path in inside)
+        assert store.vector_ids(model, below(folder)).tolist() == sorted(ids[path] for path in inside)
 
 
 def test_ids_below_a_folder_are_whole_numbers_each_once(store: Store, model: ModelId, root: RootId) -> None:
     save(store, model, root, {"/p/a/1.jpg": "a", "/p/a/2.jpg": "a"})
-    assert len(store.vector_ids_below(model, "/p/a")) == 1
-    nothing = store.vector_ids_below(model, "/q")
+    assert len(store.vector_ids(model, below("/p/a"))) == 1
+    nothing = store.vector_ids(model, below("/q"))
     assert (nothing.dtype, nothing.shape) == (np.int64, (0,))
 
 
@@ -672,12 +680,22 @@ def test_known_contents_are_those_with_a_vector_of_the_model_asked_on_any_thread
     save(store, model, root, {f"/p/{n}.jpg": str(n) for n in range(50)})
     other = store.add_model("other", fingerprint="g", encoder_version=1, dim=DIM)
     labels = [str(n) for n in range(100)]
-    with closing(KnownContents(folder, model)) as known, ThreadPoolExecutor(8) as threads:
+    with closing(KnownContents(folder, model, decode_version=1)) as known, ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda label: hash_of(label) in known, labels)) == [True] * 50 + [False] * 50
         save(store, model, root, {"/p/more.jpg": "99"})
         assert threads.submit(lambda: hash_of("99") in known).result()
-    with closing(KnownContents(folder, other)) as known:
+    with closing(KnownContents(folder, other, decode_version=1)) as known:
         assert hash_of("1") not in known
+        assert not known.has_vector(hash_of("1"))
+
+
+def test_contents_read_by_an_older_release_are_not_known_but_have_their_vector(
+    store: Store, folder: Path, model: ModelId, root: RootId
+) -> None:
+    save(store, model, root, {"/p/a.jpg": "a"})
+    with closing(KnownContents(folder, model, decode_version=2)) as known:
+        assert hash_of("a") not in known
+        assert known.has_vector(hash_of("a"))
 
 
 def test_a_second_writer_is_told_to_try_again(

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from imgfind.core import paths
-from imgfind.core.database import IDS_PER_STATEMENT, Database
+from imgfind.core.database import Database
 from imgfind.core.errors import LibraryError
+from imgfind.core.filters import Filter
 from imgfind.core.records import (
     ContentId,
     Facts,
@@ -21,10 +22,9 @@ from imgfind.core.records import (
     Hit,
     IdArray,
     ModelId,
-    PhotoId,
     RootId,
 )
-from imgfind.core.store import schema
+from imgfind.core.store import encoders, finding, schema
 from imgfind.core.store.opening import CATALOGUE_FILE, check_opened, checked_version, migrate
 from imgfind.core.store.rows import IndexedPhoto, Model, PhotoDetails, Root, stamp
 
@@ -107,7 +107,7 @@ class Store:
         rows = self.database.rows(
             """SELECT root_id, path, state, added_at,
                    (SELECT count(*) FROM photos AS p WHERE p.root_id = r.root_id),
-                   (SELECT count(*) FROM photos AS p WHERE p.root_id = r.root_id AND p.offline = 1)
+                   (SELECT count(*) FROM photos AS p WHERE p.root_id = r.root_id AND p.offline = 1), volume
                FROM roots AS r ORDER BY path"""
         )
         return [Root(RootId(row[0]), os.fsdecode(row[1]), *row[2:]) for row in rows]
@@ -160,14 +160,7 @@ class Store:
 
     def lacks_vectors(self, model_id: ModelId) -> bool:
         """Tell whether a photo that can be reached and read still waits for its vector of this model."""
-        return bool(
-            self.database.value(
-                """SELECT EXISTS (SELECT 1 FROM photos AS p WHERE p.offline = 0
-                   AND NOT EXISTS (SELECT 1 FROM vectors AS v WHERE v.content_id = p.content_id AND v.model_id = ?)
-                   AND NOT EXISTS (SELECT 1 FROM problems AS b WHERE b.path = p.path))""",
-                (model_id,),
-            )
-        )
+        return encoders.lacks_vectors(self.database, model_id)
 
     # Photos
 
@@ -213,6 +206,10 @@ class Store:
             "lens": facts.lens,
             "latitude": facts.latitude,
             "longitude": facts.longitude,
+            "exposure_s": facts.exposure_s,
+            "f_number": facts.f_number,
+            "iso": facts.iso,
+            "focal_length_mm": facts.focal_length_mm,
             "decode_version": content.decode_version,
             "phash": content.phash.bits,
             "phash_quality": content.phash.quality,
@@ -236,7 +233,8 @@ class Store:
             """INSERT INTO photos (root_id, path, size_bytes, mtime_ns, device, inode, content_id)
                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET root_id = excluded.root_id,
                 size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, device = excluded.device,
-                inode = excluded.inode, content_id = excluded.content_id, offline = 0""",
+                inode = excluded.inode, content_id = excluded.content_id, offline = 0, taken_at = NULL,
+                taken_at_source = NULL""",
             (photo.root_id, path, *stamp(file), str(file.device), str(file.inode), content_id),
         )
         self.database.execute("DELETE FROM problems WHERE path = ?", (path,))
@@ -262,42 +260,20 @@ class Store:
             ((content_id,) for content_id in content_ids),
         )
 
-    def hits(self, model_id: ModelId, scores: dict[int, float]) -> list[Hit]:
-        """Return the photos that show the contents of the given vectors, with their scores, in no order."""
-        hits: list[Hit] = []
-        vector_ids = list(scores)
-        for start in range(0, len(vector_ids), IDS_PER_STATEMENT):
-            part = vector_ids[start : start + IDS_PER_STATEMENT]
-            rows = self.database.rows(
-                f"""SELECT v.vector_id, p.path, p.photo_id, c.content_id, c.width_px, c.height_px, c.taken_at, p.offline
-                    FROM vectors AS v JOIN contents AS c USING (content_id) JOIN photos AS p USING (content_id)
-                    WHERE v.model_id = ? AND v.vector_id IN ({",".join("?" * len(part))})""",
-                (model_id, *part),
-            )
-            hits.extend(
-                Hit(
-                    os.fsdecode(path),
-                    scores[vector],
-                    PhotoId(photo),
-                    ContentId(content),
-                    width,
-                    height,
-                    taken,
-                    bool(off),
-                )
-                for vector, path, photo, content, width, height, taken, off in rows
-            )
-        return hits
+    def hits(self, model_id: ModelId, scores: dict[int, float], filters: Sequence[Filter] = ()) -> list[Hit]:
+        """Return those photos that show the contents of the given vectors and pass the filters, in no order."""
+        return finding.hits(self.database, model_id, scores, filters)
 
-    def vector_ids_below(self, model_id: ModelId, folder: str) -> IdArray:
-        """Return the vectors of all photos below ``folder``, ascending."""
-        low, high = paths.subtree_bounds(folder)
-        rows = self.database.rows(
-            """SELECT DISTINCT v.vector_id FROM photos AS p JOIN vectors AS v USING (content_id)
-               WHERE v.model_id = ? AND p.path >= ? AND p.path < ? ORDER BY v.vector_id""",
-            (model_id, low, high),
-        )
-        return np.array([vector_id for (vector_id,) in rows], dtype=np.int64)
+    def vector_ids(self, model_id: ModelId, filters: Sequence[Filter], limit: int | None = None) -> IdArray:
+        """Return the vectors of the photos that ``filters`` leave, ascending; any ``limit`` of them if there are more.
+
+        Photos without a vector of this model have none to return.
+        """
+        return finding.vector_ids(self.database, model_id, filters, limit)
+
+    def newest(self, filters: Sequence[Filter], k: int) -> list[Hit]:
+        """Return the ``k`` photos last taken that ``filters`` leave, newest first, then by path; without scores."""
+        return finding.newest(self.database, filters, k)
 
     def has_photos_below(self, folder: str) -> bool:
         """Tell whether a photo below ``folder`` is known, there or offline."""
@@ -316,7 +292,8 @@ class Store:
         """Return what is known of the photo at ``path``."""
         row = self.database.one(
             """SELECT p.path, r.path, p.size_bytes, p.mtime_ns, p.offline, c.hash, c.width_px, c.height_px, c.format,
-                   c.taken_at, c.camera, c.lens, c.latitude, c.longitude, c.phash_quality, c.content_id
+                   p.taken_at, p.taken_at_source, c.phash_quality, c.content_id, c.taken_at, c.camera, c.lens,
+                   c.latitude, c.longitude, c.exposure_s, c.f_number, c.iso, c.focal_length_mm
                FROM photos AS p JOIN contents AS c USING (content_id) JOIN roots AS r USING (root_id)
                WHERE p.path = ?""",
             (os.fsencode(path),),
@@ -324,7 +301,7 @@ class Store:
         if row is None:
             return None
         copies = self.database.rows(
-            "SELECT path FROM photos WHERE content_id = ? AND path <> ? ORDER BY path", (row[15], row[0])
+            "SELECT path FROM photos WHERE content_id = ? AND path <> ? ORDER BY path", (row[12], row[0])
         )
         return PhotoDetails(
             path=os.fsdecode(row[0]),
@@ -336,10 +313,22 @@ class Store:
             width_px=row[6],
             height_px=row[7],
             format=row[8],
-            facts=Facts(*row[9:14]),
-            phash_quality=row[14],
+            facts=Facts(*row[13:]),
+            phash_quality=row[11],
             copies=tuple(os.fsdecode(copy) for (copy,) in copies),
+            taken_at=row[9],
+            taken_at_source=row[10],
         )
+
+    def namesakes(self, path: str) -> list[str]:
+        """Return the other photos of the same folder that are called like ``path`` but for the suffix, by path."""
+        stem = os.fsencode(os.path.splitext(path)[0])
+        # "/" follows "." in every character set, so these are the paths that go on with a dot.
+        rows = self.database.rows(
+            "SELECT path FROM photos WHERE path >= ? AND path < ? AND path <> ? ORDER BY path",
+            (stem + b".", stem + b"/", os.fsencode(path)),
+        )
+        return [os.fsdecode(other) for (other,) in rows]
 
     def problem(self, path: str) -> FileProblem | None:
         """Return the problem of the file at ``path``, if it has one."""

@@ -102,16 +102,19 @@ class Reconciliation:
         decode_version: int,
         confirm_missing: bool,
         is_left_out: Callable[[str], bool] = lambda _path: False,
+        is_same_file: Callable[[str, str], bool] = lambda _path, _other: False,
     ) -> Plan:
         """Bring the catalogue up to date with what was seen and collect what has to be read.
 
         ``unlisted`` are folders (or files) below the scopes that could not be read. With ``confirm_missing`` the caller
-        vouches that photos missing in bulk are deleted, not away; ``is_left_out`` tells what was not looked for.
+        vouches that photos missing in bulk are deleted, not away; ``is_left_out`` tells what was not looked for, and
+        ``is_same_file`` whether two paths lead to one file at this moment.
         """
         database = self._database
         with database.transaction():
             self._note_scopes(scopes, unlisted)
             self._keep_one_path_per_file()
+            self._leave_out_other_ways(is_same_file)
             self._collect_gone(is_left_out)
             moved = self._move()
             self._mark_offline(scopes, confirm_missing=confirm_missing)
@@ -164,6 +167,26 @@ class Reconciliation:
         )
         self._database.execute("DELETE FROM seen WHERE path IN (SELECT path FROM aliases)")
 
+    def _leave_out_other_ways(self, is_same_file: Callable[[str, str], bool]) -> None:
+        """Leave out new paths of files that are photos already, by a path that this scan did not come by.
+
+        The same tree can be reached by two roots: a bind mount, a share that is also mounted, a link above one of them.
+        """
+        # Only asking the file system tells such a file from a moved one, or from an inode used again. Device numbers
+        # change from one start of the machine to the next, so the catalogue's are no help.
+        candidates = self._database.rows(
+            f"""WITH new AS MATERIALIZED (
+                    SELECT path, inode, size_bytes, mtime_ns FROM seen
+                    WHERE inode <> '0' AND NOT EXISTS (SELECT 1 FROM photos AS p WHERE p.path = seen.path)
+                ), scanned AS MATERIALIZED (SELECT t.photo_id FROM {_IN_SCOPE.format(table="photos")})
+                SELECT new.path, p.path FROM photos AS p CROSS JOIN new
+                ON new.inode = p.inode AND new.size_bytes = p.size_bytes AND new.mtime_ns = p.mtime_ns
+                WHERE p.photo_id NOT IN (SELECT photo_id FROM scanned)"""
+        )
+        aliases = {path for path, known in candidates if is_same_file(os.fsdecode(path), os.fsdecode(known))}
+        self._database.execute_many("INSERT INTO aliases VALUES (?)", ((path,) for path in aliases))
+        self._database.execute_many("DELETE FROM seen WHERE path = ?", ((path,) for path in aliases))
+
     def _collect_gone(self, is_left_out: Callable[[str], bool]) -> None:
         self._database.execute(
             f"""INSERT INTO gone
@@ -193,8 +216,8 @@ class Reconciliation:
         )
         moves: dict[int, bytes] = {}
         # An equal inode is the stronger sign, so it goes first; a name alone serves where a drive has no inodes or the
-        # file was carried to another one.
-        for sign in (_inode_sign, _name_sign):
+        # file was carried to another one, which may spell names in another way (case, composed accents).
+        for sign in (_inode_sign, _name_sign, _folded_name_sign):
             homeless: dict[tuple[object, ...], list[int]] = {}
             for photo_id, size_bytes, mtime_ns, inode, path in reversed(gone):
                 if photo_id not in moves and (key := sign(size_bytes, mtime_ns, inode, path)):
@@ -205,7 +228,8 @@ class Reconciliation:
                 if key and path not in taken and homeless.get(key):
                     moves[homeless[key].pop()] = path
         self._database.execute_many(
-            """UPDATE photos SET path = s.path, root_id = s.root_id, device = s.device, inode = s.inode
+            """UPDATE photos SET path = s.path, root_id = s.root_id, device = s.device, inode = s.inode,
+                   taken_at = NULL, taken_at_source = NULL -- a name may tell when
                FROM seen AS s WHERE photos.photo_id = ? AND s.path = ?""",
             moves.items(),
         )
@@ -278,18 +302,22 @@ class Reconciliation:
         )
 
     def _collect_todo(self, model_id: ModelId, decode_version: int) -> None:
-        """Collect new and changed files and contents the model has not seen, except problems known to be hopeless."""
+        """Collect files to read, except problems known to be hopeless.
+
+        These are new and changed ones, those the model has not seen, and those whose facts an older release read.
+        """
         self._database.execute(
             """INSERT INTO todo (root_id, path, size_bytes, mtime_ns, device, inode)
                SELECT s.root_id, s.path, s.size_bytes, s.mtime_ns, s.device, s.inode
                FROM seen AS s
                LEFT JOIN photos AS p ON p.path = s.path AND p.size_bytes = s.size_bytes AND p.mtime_ns = s.mtime_ns
                LEFT JOIN vectors AS v ON v.content_id = p.content_id AND v.model_id = ?
-               WHERE v.vector_id IS NULL AND NOT EXISTS (
+               LEFT JOIN contents AS c ON c.content_id = p.content_id
+               WHERE (v.vector_id IS NULL OR c.decode_version < ?) AND NOT EXISTS (
                    SELECT 1 FROM problems AS b WHERE b.path = s.path AND b.transient = 0
                    AND b.size_bytes = s.size_bytes AND b.mtime_ns = s.mtime_ns AND b.decode_version = ?)
                ORDER BY s.path""",
-            (model_id, decode_version),
+            (model_id, decode_version, decode_version),
         )
 
 
@@ -299,3 +327,7 @@ def _inode_sign(size_bytes: int, mtime_ns: int, inode: str, _path: bytes) -> tup
 
 def _name_sign(size_bytes: int, mtime_ns: int, _inode: str, path: bytes) -> tuple[object, ...] | None:
     return (size_bytes, mtime_ns, os.path.basename(path))
+
+
+def _folded_name_sign(size_bytes: int, mtime_ns: int, _inode: str, path: bytes) -> tuple[object, ...] | None:
+    return (size_bytes, mtime_ns, paths.folded(os.fsdecode(os.path.basename(path))))

@@ -13,7 +13,10 @@ def stamp(file: FoundFile) -> tuple[int, int]:
 
 
 class Root(NamedTuple):
-    """A folder the user added; ``state`` is ``online``, ``missing`` or ``vanished`` (lost too much at once)."""
+    """A folder the user added; ``state`` is ``online``, ``missing`` or ``vanished`` (lost too much at once).
+
+    ``volume`` names the file system it was on, where the system gives it a name.
+    """
 
     root_id: RootId
     path: str
@@ -21,6 +24,7 @@ class Root(NamedTuple):
     added_at: str
     photos: int
     offline: int
+    volume: str | None = None
 
 
 class Model(NamedTuple):
@@ -59,7 +63,11 @@ class IndexedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class PhotoDetails:
-    """All the catalogue knows of one photo; ``copies`` are the other paths with the same bytes."""
+    """All the catalogue knows of one photo; ``copies`` are the other paths with the same bytes.
+
+    ``taken_at`` is the best answer there is and ``taken_at_source`` where it is from (:mod:`imgfind.core.taken`);
+    ``facts.taken_at`` is the camera's own.
+    """
 
     path: str
     root: str
@@ -73,3 +81,5 @@ class PhotoDetails:
     facts: Facts
     phash_quality: int
     copies: tuple[str, ...]
+    taken_at: str | None = None
+    taken_at_source: str | None = None

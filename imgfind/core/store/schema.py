@@ -115,6 +115,8 @@ ALTER TABLE contents ADD COLUMN focal_length_mm REAL;
 ALTER TABLE photos ADD COLUMN taken_at TEXT;
 ALTER TABLE photos ADD COLUMN taken_at_source TEXT CHECK (taken_at_source IN ('exif', 'xmp', 'name', 'file'));
 CREATE INDEX photos_by_taken_at ON photos (taken_at);
+CREATE INDEX contents_by_camera ON contents (camera);
+CREATE INDEX contents_by_lens ON contents (lens);
 """
 
 MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2)

@@ -71,17 +71,26 @@ class ModelVectors:
 
 
 class KnownContents:
-    """Answers, on any thread, whether bytes need no decoding because the model has seen them."""
+    """Answers, on any thread, whether bytes need no decoding: the model has seen them and their facts are current."""
 
-    def __init__(self, folder: Path, model_id: ModelId) -> None:
+    def __init__(self, folder: Path, model_id: ModelId, *, decode_version: int) -> None:
         self._database = Database(folder / CATALOGUE_FILE, readonly=True, shared=True)
         self._model_id = model_id
+        self._decode_version = decode_version
 
     def __contains__(self, content_hash: object) -> bool:
+        return self._has_vector(content_hash, self._decode_version)
+
+    def has_vector(self, content_hash: bytes) -> bool:
+        """Tell whether the model has seen these bytes, whatever version of imgfind read them."""
+        return self._has_vector(content_hash, 0)
+
+    def _has_vector(self, content_hash: object, decode_version: int) -> bool:
         return (
             self._database.one(
-                "SELECT 1 FROM contents JOIN vectors USING (content_id) WHERE hash = ? AND model_id = ?",
-                (content_hash, self._model_id),
+                "SELECT 1 FROM contents JOIN vectors USING (content_id)"
+                " WHERE hash = ? AND model_id = ? AND decode_version >= ?",
+                (content_hash, self._model_id, decode_version),
             )
             is not None
         )
