@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BENCH_ARGS ?=
+STORY_ARGS ?=
 PYTEST_ARGS ?=
 
 # Taken as it was typed ($$ and blanks included) and handed on through the environment, so that no shell reads it again.
@@ -11,7 +12,7 @@ unexport PHOTOS
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo readme test lint format bench-index bench-search clean
+.PHONY: help setup demo story readme test lint format bench-index bench-search clean
 
 help: ## List the targets
 	@echo "Targets:"
@@ -22,6 +23,9 @@ setup: ## Make .venv with everything in it (nothing to do: a moment)
 
 demo: setup ## Try imgfind on sample photos, or on your own: make demo PHOTOS=/folder
 	@$(RUN) packaging/demo.py $${IMGFIND_DEMO_PHOTOS:+--photos="$$IMGFIND_DEMO_PHOTOS"}
+
+story: setup ## Live two weeks of a family's life with imgfind, and check each day (STORY_ARGS="--keep DIR" keeps it)
+	@$(RUN) packaging/story.py $(STORY_ARGS)
 
 readme: setup ## Measure the tables of README.md anew and write them into it
 	@$(RUN) packaging/readme_tables.py
