@@ -35,6 +35,7 @@ from imgfind.core.config import usable_cores
 from imgfind.core.database import Database
 from imgfind.core.errors import ImgfindError
 from imgfind.core.job import Job
+from imgfind.core.query import parse
 from imgfind.core.records import Encoder, FloatArray, IdArray, ModelId
 from imgfind.core.store import CATALOGUE_FILE, ModelVectors, Store
 from imgfind.core.vectors import VectorIndex, graph
@@ -106,6 +107,15 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, float]:
 
     found = [dict(zip(ids[:20].tolist(), [0.0] * 20, strict=False)) for ids in truth["pictures"]]
     _percentiles(results, "fetch 20 photos", lambda i: store.hits(MODEL_ID, found[i]))
+
+    rare = [(int(number),) for number in np.linspace(1, options.count, 3)]
+    store.database.execute_many("UPDATE contents SET format = 'PNG' WHERE content_id = ?", rare)
+    filters = parse("type:png").filters
+
+    def filtered(i: int) -> object:
+        return streamed.nearest(pictures[i], 10, store.vector_ids(MODEL_ID, filters))
+
+    _percentiles(results, "search among the 3 photos that pass a filter", filtered, runs=20)
 
     file = folder / "graph"
     index = VectorIndex(file, options.dim, source, exact_below=WAYS["HNSW"])

@@ -111,7 +111,7 @@ def _tell_what_is_missing(summary: IndexSummary) -> None:
     if summary.offline:
         printing.to_stderr(
             f"Kept as offline: {printing.count(summary.offline, 'photo')}; the drive is away, or too many vanished at"
-            " once. If they are deleted for good, run: imgfind index --confirm-missing"
+            " once. If they are deleted for good: imgfind index --confirm-missing, or imgfind roots forget FOLDER"
         )
     if summary.problems:
         printing.to_stderr(f"{printing.count(summary.problems, 'file')} could not be read; see: imgfind problems")
@@ -149,7 +149,7 @@ def _similar(library: Library, options: argparse.Namespace) -> None:
 
 def _print_hits(library: Library, query: str, hits: list[Hit], options: argparse.Namespace) -> None:
     if options.json:
-        printing.document({"query": query, "model": library.status().model, "hits": [_hit(hit) for hit in hits]})
+        printing.document({"query": query, "model": library.model_name(), "hits": [_hit(hit) for hit in hits]})
     elif hits:
         rows = [
             (str(place), printing.rank(hit), paths.displayed(hit.path) + ("  (offline)" if hit.offline else ""))

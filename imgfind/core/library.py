@@ -177,6 +177,11 @@ class Library:
             removal = switching.forget_vectors(store, name, lambda m: self._vector_index(store, m).refresh(Job()))
         return replace(removal, freed_bytes=max(0, before_bytes - size_bytes(self.folder)))
 
+    def model_name(self) -> str | None:
+        """Return the name of the model that answers searches."""
+        active = self._store().model(ACTIVE_MODEL)
+        return active.name if active else None
+
     def model_uses(self) -> list[ModelUse]:
         """Return the models of which the library holds vectors or makes them; none where there is no library."""
         return switching.model_uses(self._store()) if Store.exists(self.folder) else []

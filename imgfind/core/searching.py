@@ -32,9 +32,9 @@ Measured at 100,000 photos of 256 dimensions: fetching that many ids takes 7 to 
 _OVERFETCH = (8, 32)
 _MOST_CANDIDATES = 2_000
 """Wider filters: so many times the wanted hits are looked for among all photos, and what the filters leave out is
-dropped. The first look takes 6 ms for 20 hits and does where one photo in 8 is left, the second 30 ms; 2,000 candidates
-take 100 ms. Where that is not enough, all that the filters leave is searched exactly: 150 to 300 ms at 25,000 to
-100,000 vectors."""
+dropped; the first look does where one photo in 8 is left. Measured at 100,000 photos: 84 candidates take 5 ms, 336
+take 15, 1,344 take 51. Where that is not enough, all that the filters leave is searched exactly: fetching the ids, and
+then 90 ms for comparing 45,000 of them, 196 for 100,000."""
 
 
 def with_folders(query: Query, folder: str | None, absolute: Callable[[str], str]) -> Query:

@@ -102,5 +102,5 @@ def forget_vectors(store: Store, name: str, remove_graph: Callable[[Model], None
         encoders.forget_model(store.database, held.model_id, files_setting(held.model_id))
     if unused:
         with contextlib.suppress(LibraryError):  # no room to rewrite it: the free pages are used again
-            encoders.give_back_space(store.database)
+            store.database.compact()
     return Removal(forgotten, in_use=len(unused) < len(called_so))

@@ -152,7 +152,7 @@ def test_photos_missing_in_bulk_are_kept_until_it_is_confirmed(indexed, imgfind)
     assert missing.text.startswith("3 photos in the library: ")
     assert missing.err == (
         "Kept as offline: 3 photos; the drive is away, or too many vanished at once."
-        " If they are deleted for good, run: imgfind index --confirm-missing\n"
+        " If they are deleted for good: imgfind index --confirm-missing, or imgfind roots forget FOLDER\n"
     )
     assert "red.jpg  (offline)\n" in imgfind("search", "red").text
     assert imgfind("status").text.splitlines()[1] == "photos:   3 (3 offline)"

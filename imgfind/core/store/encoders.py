@@ -77,15 +77,3 @@ def forget_model(database: Database, model_id: ModelId, setting: str) -> None:
     with database.transaction():
         database.execute("DELETE FROM settings WHERE name = ?", (setting,))
         database.execute("DELETE FROM models WHERE model_id = ?", (model_id,))
-
-
-def give_back_space(database: Database) -> None:
-    """Rewrite the catalogue without the pages that are free.
-
-    Needs as much space as the catalogue takes, for a moment. Raises :class:`LibraryError` where that is not to be had;
-    the pages are used again then.
-    """
-    # A large catalogue does not fit into memory a second time; the connection's other temporary tables are lost.
-    database.execute("PRAGMA temp_store = FILE")
-    database.execute("VACUUM")
-    database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
