@@ -5,6 +5,7 @@ and files by byte ranges, large ones through a redirect to another address.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import http.server
 import json
@@ -18,7 +19,10 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import pytest
 from safetensors.numpy import save
+
+from imgfind.core import presets
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = "open_clip_model.safetensors"
@@ -205,3 +209,17 @@ def miniature_model(folder: Path) -> dict[str, bytes]:
     save_file(weights, folder / WEIGHTS)
     configuration = json.dumps({"model_cfg": model_cfg, "preprocess_cfg": {}}).encode()
     return {CONFIG: configuration, WEIGHTS: (folder / WEIGHTS).read_bytes()}
+
+
+UNPINNED = """
+import dataclasses
+from imgfind.core import presets
+presets.PRESETS = tuple(dataclasses.replace(preset, revision=None, sha256=None) for preset in presets.PRESETS)
+"""
+"""Prelude of a child that fetches from the test's hub, which has not the files the presets are pinned to."""
+
+
+def pin(monkeypatch: pytest.MonkeyPatch, **pins: str | None) -> None:
+    """Pin the standard preset to what the test's hub has; None takes a pin away."""
+    changed = [dataclasses.replace(p, **pins) if p.title == "standard" else p for p in presets.PRESETS]
+    monkeypatch.setattr(presets, "PRESETS", tuple(changed))

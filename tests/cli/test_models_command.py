@@ -6,7 +6,7 @@ import pytest
 
 from imgfind.cli.progress import Bar
 from imgfind.core import Progress, config
-from tests.hub import Hub, model_files
+from tests.hub import Hub, model_files, pin
 from tests.pictures import paint
 
 STANDARD = "ViT-B-32-256/datacomp_s34b_b86k"
@@ -15,6 +15,7 @@ STANDARD_HUB = "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K"
 
 @pytest.fixture
 def hub(monkeypatch):
+    pin(monkeypatch, revision=None, sha256=None)
     with Hub({STANDARD_HUB: model_files()}) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         yield hub

@@ -1,6 +1,5 @@
 """Fetching models from a server of our own that speaks the hub's protocol: all that can go wrong, and going on."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -12,13 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from imgfind.core import config, fetching, models, presets
+from imgfind.core import config, fetching, models
 from imgfind.core.downloading import RECEIPT_FILE, download, downloaded_bytes, remove_files
 from imgfind.core.errors import ImgfindError
 from imgfind.core.job import Cancelled, Job, Progress
 from imgfind.core.library import Library
 from tests.command_line import child_command, child_environment, run_child
-from tests.hub import COMMIT, CONFIG, WEIGHTS, Hub, miniature_model, model_files
+from tests.hub import COMMIT, CONFIG, UNPINNED, WEIGHTS, Hub, miniature_model, model_files, pin
 from tests.pictures import paint
 
 pytestmark = pytest.mark.loopback
@@ -29,6 +28,7 @@ STANDARD_HUB = "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K"
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    pin(monkeypatch, revision=None, sha256=None)
     with Hub({STANDARD_HUB: model_files()}) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         yield hub
@@ -137,12 +137,6 @@ def test_a_pinned_revision_is_the_one_that_is_fetched(hub: Hub, monkeypatch: pyt
     assert f"/api/models/{STANDARD_HUB}/revision/{COMMIT}" in hub.requests
 
 
-def pin(monkeypatch: pytest.MonkeyPatch, **pins: str) -> None:
-    """Pin the standard preset."""
-    changed = [dataclasses.replace(p, **pins) if p.title == "standard" else p for p in presets.PRESETS]
-    monkeypatch.setattr(presets, "PRESETS", tuple(changed))
-
-
 # Going on
 
 
@@ -183,7 +177,7 @@ def test_a_cancelled_download_goes_on_where_it_was(hub: Hub) -> None:
 def test_nothing_goes_on_when_the_program_is_killed_and_the_next_one_takes_it_up(hub: Hub) -> None:
     hub.stall_after = 600_000
     with subprocess.Popen(
-        child_command("models", "download", "standard", "--progress", "json"),
+        child_command("models", "download", "standard", "--progress", "json", prelude=UNPINNED),
         env=child_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -316,7 +310,7 @@ def test_a_disk_without_room_is_known_before_the_weights_are_fetched(hub: Hub, m
 def test_a_disk_that_fills_up_midway_is_said_plainly_and_the_download_goes_on_with_more_room(hub: Hub) -> None:
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))"
 
-    outcome = run_child("models", "download", "standard", prelude=limited)
+    outcome = run_child("models", "download", "standard", prelude=UNPINNED + limited)
 
     assert outcome.code == 1
     assert "full or failing (File too large)" in outcome.err
