@@ -113,7 +113,8 @@ class Library:
         if not checked and not known_roots:
             raise UsageError("There is nothing to index yet; name a folder: imgfind index FOLDER")
         model = models.find_model(options.model or model_name or STARTER)
-        fingerprint = models.fingerprint(model)
+        target = self._store().model(TARGET_MODEL) if model_name else None
+        fingerprint = switching.fingerprint(self._store(), target, model) if target else models.fingerprint(model)
         if options.device or model.name != model_name:
             # What was asked for now may not work: better known before anything is written than midway.
             self._encoder(model, fingerprint, options.device)
@@ -358,9 +359,7 @@ class Library:
         if active is None:
             raise LibraryError("The library is empty; fill it with: imgfind index FOLDER")
         model = models.find_model(active.name)
-        # Hashing gigabytes for every search would take longer than searching.
-        same_files = models.stamp(model) == store.setting(switching.files_setting(active.model_id))
-        if not same_files and models.fingerprint(model) != active.fingerprint:
+        if switching.fingerprint(store, active, model) != active.fingerprint:
             raise ModelError(
                 f"The model '{active.name}' on this disk is not the one the library was indexed with; run 'imgfind"
                 " index' to index with the new one."

@@ -109,7 +109,7 @@ class Searcher:
         known = self.store.vector_of_hash(self.model_id, read.content_hash)
         if known is not None:
             return known / np.linalg.norm(known)
-        assert read.content is not None, "nothing is skipped as known when reading a query"
+        assert read.content is not None, "only what has a vector is not decoded"
         vector: FloatArray = self.encoder().encode_images(read.content.pixels[np.newaxis])[0]
         return vector
 
@@ -118,7 +118,7 @@ class Searcher:
             return reading.read_bytes(picture, self.model.preprocess)
         if not os.path.isfile(picture):
             raise UnreadablePhotoError("it is no file" if os.path.exists(picture) else "there is no such file")
-        return reading.read_photo(picture, self.model.preprocess)
+        return reading.read_photo(picture, self.model.preprocess, _WithVector(self.store, self.model_id))
 
     def _ranked(self, vector: FloatArray, k: int, filters: Sequence[Filter]) -> list[Hit]:
         allowed = self.store.vector_ids(self.model_id, filters, NARROW + 1) if filters else None
@@ -146,6 +146,17 @@ class Searcher:
         # as much as the last one.
         enough = len(ids) < wanted or (len(hits) >= k and cosines[int(ids[-1])] < _score(hits[k - 1]))
         return hits[:k] if enough else None
+
+
+class _WithVector:
+    """The content hashes whose vector the library has: pictures that need no decoding."""
+
+    def __init__(self, store: Store, model_id: ModelId) -> None:
+        self._store = store
+        self._model_id = model_id
+
+    def __contains__(self, content_hash: object) -> bool:
+        return isinstance(content_hash, bytes) and self._store.vector_of_hash(self._model_id, content_hash) is not None
 
 
 def _score(hit: Hit) -> float:

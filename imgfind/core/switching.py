@@ -46,6 +46,15 @@ def files_setting(model_id: ModelId) -> str:
     return f"files of model {model_id}"
 
 
+def fingerprint(store: Store, used: Model, model: ModelFiles) -> str:
+    """Return the fingerprint of ``model``: the one noted of ``used`` where the files are still those.
+
+    Hashing gigabytes for every update or search would take longer than these do.
+    """
+    is_used = used.name == model.name and models.stamp(model) == store.setting(files_setting(used.model_id))
+    return used.fingerprint if is_used else models.fingerprint(model)
+
+
 def aim_at(store: Store, model: ModelFiles, *, fingerprint: str, encoder_version: int) -> ModelId:
     """Make ``model`` the target, and the active one where none is that has vectors; return its id."""
     model_id = store.add_model(model.name, fingerprint=fingerprint, encoder_version=encoder_version, dim=model.dim)

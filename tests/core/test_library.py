@@ -608,13 +608,15 @@ def test_indexing_updates_a_library_of_an_older_schema(
     assert newer.search("red")
 
 
-def test_a_search_does_not_read_the_weights_to_know_that_they_are_the_same(
+def test_neither_search_nor_update_reads_the_weights_to_know_that_they_are_the_same(
     library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.index([str(photos)])
     monkeypatch.setattr(library_module.models, "fingerprint", lambda _model: pytest.fail("the weights were hashed"))
 
-    assert Library(library.folder, load_encoder=FakeEncoder).search("red")
+    again = Library(library.folder, load_encoder=FakeEncoder)
+    assert again.search("red")
+    assert again.index().unchanged == 8
 
 
 @pytest.mark.parametrize("wrong", [{"jobs": -1}, {"batch_size": -1}])

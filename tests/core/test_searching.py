@@ -393,10 +393,12 @@ def test_similar_takes_the_bytes_of_a_picture(library: Library, photos: Path) ->
     assert names(library.similar((photos / "red.jpg").read_bytes(), 1)) == ["red"], "bytes are no file to leave out"
 
 
-def test_a_picture_whose_bytes_are_in_the_library_needs_no_encoder(
-    library: Library, photos: Path, tmp_path: Path
+def test_a_picture_whose_bytes_are_in_the_library_needs_no_encoder_and_no_decoding(
+    library: Library, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copyfile(photos / "red.jpg", tmp_path / "elsewhere.jpg")
+    monkeypatch.setattr("imgfind.core.content.decoded", lambda *_: pytest.fail("a picture was decoded"))
+    monkeypatch.setattr("imgfind.core.decode.decode", lambda *_, **__: pytest.fail("a picture was decoded"))
     without = Library(library.folder, load_encoder=no_encoder)
 
     assert names(without.similar(str(photos / "red.jpg"), 1)) == ["pink"]
