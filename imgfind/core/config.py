@@ -1,7 +1,7 @@
 """Where things are on this machine, and the two settings that belong to the machine rather than to a library.
 
 Device and threads come from ``config.toml`` in the user's configuration folder. Roots, excludes and the model belong to
-the library and live in its catalogue. Reads files on call, holds no state.
+the library and live in its catalogue. Reads and writes files on call, holds no state.
 """
 
 import os
@@ -81,3 +81,18 @@ def load_config(file: Path | None = None) -> Config:
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
         raise ImgfindError(f"{file}: threads must be a whole number, 0 for all cores.")
     return Config(device, threads)
+
+
+def save_config(config: Config, file: Path | None = None) -> None:
+    """Write ``config.toml`` in one step: whoever reads it meanwhile finds the old one or the new one.
+
+    Raises :class:`ImgfindError` where it cannot be written.
+    """
+    file = (file or config_file()).resolve()  # a link to where somebody keeps all configuration stays one
+    unfinished = file.with_name(file.name + ".unfinished")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(f'device = "{config.device}"\nthreads = {config.threads}\n', "utf-8")
+        os.replace(unfinished, file)
+    except OSError as error:
+        raise ImgfindError(f"Cannot write {file} ({error.strerror or error}); check its permissions.") from error

@@ -12,7 +12,7 @@ find. Pure functions, safe on every thread.
 | ``size:`` | bytes, ``KB``, ``MB``, ``GB`` (decimal), or a range |
 | ``width:`` ``height:`` | pixels, upright, or a range |
 | ``orientation:`` | ``landscape``, ``portrait``, ``square`` |
-| ``is:`` | ``offline``, ``online``, ``raw``, ``gps`` |
+| ``is:`` | ``favourite``, ``hidden``, ``offline``, ``online``, ``raw``, ``gps`` |
 
 Ranges are ``A..B`` (both included), ``A..``, ``..B``, ``>A``, ``>=A``, ``<B``, ``<=B``, ``=A``.
 """
@@ -41,7 +41,7 @@ TYPES: dict[str, tuple[str, ...]] = {
 """Value of ``type:`` -> formats as :class:`imgfind.core.decode.DecodedPhoto` names them."""
 _SAME_TYPES = {"jpg": "jpeg", "mpo": "jpeg", "heif": "heic", "tif": "tiff", "jpegxl": "jxl", "jpeg2000": "jp2"}
 ORIENTATIONS = ("landscape", "portrait", "square")
-STATES = ("offline", "online", "raw", "gps")
+STATES = ("favourite", "hidden", "offline", "online", "raw", "gps")
 
 EXAMPLES = {
     "in": "in:~/Pictures",
@@ -109,8 +109,6 @@ def parsed(name: str, value: str, *, excluded: bool = False) -> Filter:
         case "orientation":
             return WordFilter(name, _one_of(name, ORIENTATIONS, value), excluded)
         case "is":
-            if value.lower() == "favourite":
-                raise ValueError("'is:favourite' comes with the window; leave it out for now")
             return WordFilter(name, _one_of(name, STATES, value), excluded)
         case _:
             return WordFilter(name, value, excluded)

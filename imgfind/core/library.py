@@ -1,7 +1,7 @@
 """The library: opens the stores and offers every operation over them; a thin face without logic of its own.
 
 A :class:`Library` belongs to the thread that made it; open another one, it is cheap, for another thread. Reading never
-creates or changes anything; what writes says so and holds the lock of the indexer.
+creates or changes anything; what writes says so and holds the lock of the indexer, but for marks and the trash.
 """
 
 import contextlib
@@ -17,7 +17,6 @@ from imgfind.core import (
     decode,
     encode,
     indexing,
-    lock,
     models,
     pairs,
     paths,
@@ -29,8 +28,10 @@ from imgfind.core import (
     switching,
     watching,
 )
+from imgfind.core.access import Access
+from imgfind.core.browsing import Browsing
 from imgfind.core.care import Care, backups, status
-from imgfind.core.care.backups import BACKUPS_FOLDER, RESTORED
+from imgfind.core.care.backups import RESTORED
 from imgfind.core.care.diagnosis import VECTORS_FOLDER
 from imgfind.core.care.pruning import size_bytes
 from imgfind.core.care.status import DEVICE, Status
@@ -39,16 +40,16 @@ from imgfind.core.indexing import Indexer, IndexOptions, IndexSummary
 from imgfind.core.job import Cancelled, Job
 from imgfind.core.pairs import Pair
 from imgfind.core.presets import STARTER
-from imgfind.core.records import Encoder, FileProblem, Hit, ModelFiles
+from imgfind.core.query import Query
+from imgfind.core.records import Encoder, FileProblem, Hit, Listing, ModelFiles, PhotoId
+from imgfind.core.removing import Removing
 from imgfind.core.scan import check_folder
-from imgfind.core.searching import Searcher
-from imgfind.core.store import CATALOGUE_FILE, Model, ModelVectors, PhotoDetails, Root, Store
+from imgfind.core.searching import Searcher, TermScore
+from imgfind.core.store import Model, ModelVectors, PhotoDetails, Root, Store
+from imgfind.core.store.listing import EMPTY
 from imgfind.core.switching import ACTIVE_MODEL, TARGET_MODEL, ModelUse, Removal
-from imgfind.core.thumbs import PREVIEWS_FILE, Previews
+from imgfind.core.thumbs import Previews
 from imgfind.core.vectors import VectorIndex
-
-OWN_NAMES = (CATALOGUE_FILE, PREVIEWS_FILE, VECTORS_FOLDER, BACKUPS_FOLDER, lock.LOCK_FILE, lock.PID_FILE)
-"""What the names in a library's folder begin with; SQLite keeps ``-wal`` and ``-shm`` files beside its own."""
 
 ENCODER_THREADS = 1
 """Threads torch may split one call over. Indexing runs several calls at once instead: with two threads each on 2 cores,
@@ -75,7 +76,7 @@ class Library:
         self.folder = Path(os.path.abspath(named))
         self._config = config.load_config()
         self._load_encoder = load_encoder
-        self._opened: Store | None = None
+        self._access = Access(self.folder)
         self._searcher: Searcher | None = None
         self._restored: str | None = None
         self._encoders: dict[tuple[str, str], Encoder] = {}
@@ -90,9 +91,8 @@ class Library:
 
     def close(self) -> None:
         """Close what was opened; the library can be used again afterwards."""
-        if self._opened is not None:
-            self._opened.close()
-        self._opened = self._searcher = None
+        self._access.close()
+        self._searcher = None
 
     def index(
         self, folders: Sequence[str] = (), options: IndexOptions | None = None, job: Job | None = None
@@ -119,8 +119,7 @@ class Library:
             # What was asked for now may not work: better known before anything is written than midway.
             self._encoder(model, fingerprint, options.device)
         self.close()
-        self._check_new_folder()
-        with lock.held(self.folder) as was_killed, contextlib.closing(Store.create(self.folder)) as store:
+        with self._access.making() as (store, was_killed):
             model_id = switching.aim_at(
                 store, model, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION
             )
@@ -159,7 +158,7 @@ class Library:
         model = models.find_model(name)
         fingerprint = models.fingerprint(model)
         self._encoder(model, fingerprint, None)
-        with self._writing() as store:
+        with self._access.making() as (store, _):
             model_id = switching.aim_at(
                 store, model, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION
             )
@@ -174,7 +173,7 @@ class Library:
         if not Store.exists(self.folder):
             return Removal()
         before_bytes = size_bytes(self.folder)
-        with self._writing() as store:
+        with self._access.making() as (store, _):
             removal = switching.forget_vectors(store, name, lambda m: self._vector_index(store, m).refresh(Job()))
         return replace(removal, freed_bytes=max(0, before_bytes - size_bytes(self.folder)))
 
@@ -225,6 +224,27 @@ class Library:
         parsed = query.parse(text)
         return self._ready(k).search(searching.with_folders(parsed, folder, self._searched_folder), k)
 
+    def find(self, wanted: Query, k: int) -> Listing:
+        """Return the ``k`` best photos for a query, strong matches and weaker ones; for filters alone all, by date.
+
+        A library that knows no photos yet has none to find.
+        """
+        store = self._access.existing()
+        if store is None or (wanted.terms and store.model(ACTIVE_MODEL) is None):
+            return EMPTY
+        wanted = searching.with_folders(wanted, None, self._searched_folder)
+        return self._ready(k).find(wanted, k) if wanted.terms else self.photos.timeline(wanted.filters)
+
+    def explain(self, wanted: Query, photo_id: PhotoId) -> list[TermScore]:
+        """Return which terms of a query the photo answers, and how well."""
+        return self._ready(1).explain(wanted, photo_id) if wanted.terms else []
+
+    def warm_up(self) -> None:
+        """Load the encoder, so that the first search need not wait for it; nothing where there is nothing to find."""
+        store = self._access.existing()
+        if store is not None and store.model(ACTIVE_MODEL) is not None:
+            self._ready(1).encoder()
+
     def similar(self, picture: str | bytes, k: int = 20, folder: str | None = None) -> list[Hit]:
         """Return the ``k`` photos most like a picture: a path, or the bytes of an image file.
 
@@ -271,15 +291,13 @@ class Library:
         known_roots, excludes, _ = self._what_is_known()
         checked = indexing.check_folders(list(folders), known_roots, tuple(excludes), Job())
         new = [folder for folder in checked if not any(paths.is_below(folder, root) for root in known_roots)]
-        self.close()
-        self._check_new_folder()
-        with lock.held(self.folder), contextlib.closing(Store.create(self.folder)) as store:
+        with self._access.making() as (store, _):
             roots.add(store, new)
         return new
 
     def remove_root(self, folder: str) -> Root:
         """Forget a root and its photos, whether they are there or not; return it as it was. No file is touched."""
-        with self._changing() as store:
+        with self._access.changing() as store:
             return roots.remove(store, folder)
 
     def relocate_root(self, old: str, new: str, *, force: bool = False) -> int:
@@ -288,12 +306,12 @@ class Library:
         Raises :class:`ImgfindError` where ``new`` is missing, overlaps another root or (unless ``force``) holds few of
         the photos.
         """
-        with self._changing() as store:
+        with self._access.changing() as store:
             return roots.relocate(store, old, new, force=force)
 
     def forget_offline(self, folder: str) -> int:
         """Forget the photos below ``folder`` that are offline; return how many."""
-        with self._changing() as store:
+        with self._access.changing() as store:
             return roots.forget_offline(store, folder)
 
     def status(self) -> Status:
@@ -306,37 +324,26 @@ class Library:
         self.close()
         return Care(self.folder)
 
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[Store]:
-        """Open the library, which must be there, for a change that may not meet an indexer."""
-        self._what_is_known()
-        self._store()
-        self.close()
-        with lock.held(self.folder), contextlib.closing(Store.open(self.folder, readonly=False)) as store:
-            yield store
+    @property
+    def removing(self) -> Removing:
+        """Return what moves photos of this library into the trash, and back."""
+        return Removing(self._access)
+
+    @property
+    def photos(self) -> Browsing:
+        """Return what lists, counts and marks the photos of this library."""
+        return Browsing(self._access)
 
     def _store(self) -> Store:
-        if self._opened is None:
-            self._opened = Store.open(self.folder, readonly=True)
-        return self._opened
+        return self._access.reading()
 
     def _what_is_known(self) -> tuple[list[str], list[str], str | None]:
         """Return roots, excludes and the name of the target model of a library that may not exist yet."""
-        if not Store.exists(self.folder):
+        store = self._access.updated()
+        if store is None:
             return [], [], None
-        if Store.is_outdated(self.folder):
-            with lock.held(self.folder):
-                Store.create(self.folder).close()
-        store = self._store()
         target = store.model(TARGET_MODEL)
         return [root.path for root in store.roots()], store.excludes(), target.name if target else None
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Store]:
-        """Be the only one who changes the library, which is there."""
-        self.close()
-        with lock.held(self.folder), contextlib.closing(Store.create(self.folder)) as store:
-            yield store
 
     def _searched_folder(self, folder: str) -> str:
         """Return ``folder`` absolute; one that is away may still be searched, one nobody knows is a mistake."""
@@ -346,9 +353,10 @@ class Library:
     def _ready(self, k: int) -> Searcher:
         if k < 1:
             raise UsageError("The number of results must be 1 or more.")
-        active, restored = self._store().model(ACTIVE_MODEL), self._store().setting(RESTORED)
+        store = self._store()
+        active, restored = store.model(ACTIVE_MODEL), store.setting(RESTORED)
         known = self._searcher is not None and active is not None and active.model_id == self._searcher.model_id
-        if self._searcher is None or not known or restored != self._restored:
+        if self._searcher is None or not known or restored != self._restored or self._searcher.store is not store:
             # The first one, an indexer has switched to another model, or another catalogue was brought back.
             self._searcher, self._restored = self._new_searcher(), restored
         return self._searcher
@@ -385,13 +393,3 @@ class Library:
         if (fingerprint, wanted) not in self._encoders:
             self._encoders[fingerprint, wanted] = self._load_encoder(model, device=wanted, threads=ENCODER_THREADS)
         return self._encoders[fingerprint, wanted]
-
-    def _check_new_folder(self) -> None:
-        """Refuse to put a new library among other files: into a folder of photos, say."""
-        if Store.exists(self.folder):
-            return
-        with contextlib.suppress(OSError):  # missing, or not to be listed: whoever makes the folder says so
-            if any(not name.startswith((".", *OWN_NAMES)) for name in os.listdir(self.folder)):
-                raise LibraryError(
-                    f"{self.folder} holds other files and no library; name a new or an empty folder with --library."
-                )

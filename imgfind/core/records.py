@@ -6,7 +6,7 @@ on every thread.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ VectorId = NewType("VectorId", int)
 FloatArray = NDArray[np.float32]
 """Unit rows ``[n, dim]`` or one unit vector ``[dim]``."""
 IdArray = NDArray[np.int64]
-"""Vector ids ``[n]``, ascending unless said otherwise."""
+"""Vector ids ``[n]``, ascending unless said otherwise; or the photo ids of a :class:`Listing`."""
 PixelArray = NDArray[np.uint8]
 """sRGB pixels ``[height, width, 3]`` or a batch ``[n, height, width, 3]``, 0-255."""
 
@@ -122,6 +122,45 @@ class Hit:
     height_px: int
     taken_at: str | None = None
     offline: bool = False
+
+
+class Section(NamedTuple):
+    """A heading in a :class:`Listing`.
+
+    ``key`` says what stands below: a month (``2021-05``), ``undated``, ``strong``, ``weaker``, or ``copies`` for one
+    group of identical files. ``first`` is its first row.
+    """
+
+    key: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """Photos in the order they are shown, as columns: a million of them are a few megabytes.
+
+    ``scores`` are cosines, None where nothing was ranked. ``sections`` are ascending and begin at row 0, or there are
+    none. ``complete`` is false where more could be had by asking for more.
+    """
+
+    photo_ids: IdArray
+    sections: tuple[Section, ...] = ()
+    scores: FloatArray | None = None
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a thumbnail shows of a photo."""
+
+    photo_id: PhotoId
+    path: str
+    content_hash: bytes
+    width_px: int
+    height_px: int
+    taken_at: str | None
+    offline: bool
+    favourite: bool
 
 
 class Encoder(Protocol):

@@ -7,7 +7,7 @@ import platformdirs
 import pytest
 
 from imgfind.core import config
-from imgfind.core.config import Config, load_config
+from imgfind.core.config import Config, load_config, save_config
 from imgfind.core.errors import ImgfindError
 
 
@@ -120,3 +120,25 @@ def test_the_environment_forbids_the_network(monkeypatch: pytest.MonkeyPatch, va
     else:
         monkeypatch.setenv("IMGFIND_OFFLINE", value)
     assert config.is_offline() is offline
+
+
+def test_what_is_saved_is_read_back(file: Path) -> None:
+    file.parent.rmdir()
+    for saved in (Config("cpu", 3), Config()):
+        save_config(saved)
+        assert load_config() == saved
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_a_link_to_the_configuration_stays_one(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept.toml").write_text("threads = 1")
+    file.symlink_to(tmp_path / "kept.toml")
+    save_config(Config(threads=2))
+    assert file.is_symlink()
+    assert load_config(tmp_path / "kept.toml") == Config(threads=2)
+
+
+def test_where_nothing_can_be_written_the_configuration_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ImgfindError, match=r"Cannot write .*config\.toml \(.*\); check its permissions\.$"):
+        save_config(Config(), tmp_path / "file" / "config.toml")

@@ -107,8 +107,7 @@ def test_numbers_have_bounds_and_sizes_have_units(name: str, value: str, low: in
         ("width", "..", "a number is missing, as in width:>4000 or width:1000..2000"),
         ("type", "photo", "'type:' knows jpeg, heic, png, .* and raw"),
         ("orientation", "left", "'orientation:' knows landscape, portrait and square"),
-        ("is", "nice", "'is:' knows offline, online, raw and gps"),
-        ("is", "Favourite", "comes with the window"),
+        ("is", "nice", "'is:' knows favourite, hidden, offline, online, raw and gps"),
     ],
 )
 def test_what_makes_no_sense_is_refused(name: str, value: str, why: str) -> None:
@@ -120,7 +119,7 @@ def test_what_makes_no_sense_is_refused(name: str, value: str, why: str) -> None
     ("name", "value", "expected"),
     [
         *(("type", "JPG", "jpeg"), ("type", "heif", "heic"), ("type", "tif", "tiff"), ("type", "raw", "raw")),
-        *(("orientation", "Portrait", "portrait"), ("is", "GPS", "gps")),
+        *(("orientation", "Portrait", "portrait"), ("is", "GPS", "gps"), ("is", "Favourite", "favourite")),
         *(("camera", "Canon EOS", "Canon EOS"), ("lens", " 50", " 50"), ("in", "My Photos", "My Photos")),
     ],
 )

@@ -28,6 +28,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes and
 RELEASED = {
     1: "38d59b9667f3b14192ce0a5b42946830e560aedc51b14c7f5a18685f9194f05d",
     2: "05d6207b992e1d1d0fdc8bfb7332f88ef2246543e8086b3bc4dd9974792b8a3e",
+    3: "1ecead54af38da077dfeabb6936e81838a901819aea7568c7cf7a8376466f5f7",
 }
 """Schema -> SHA-256 of its migration's text."""
 

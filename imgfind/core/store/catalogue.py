@@ -22,6 +22,7 @@ from imgfind.core.records import (
     Hit,
     IdArray,
     ModelId,
+    PhotoId,
     RootId,
 )
 from imgfind.core.store import encoders, finding, schema
@@ -271,6 +272,18 @@ class Store:
         """
         return finding.vector_ids(self.database, model_id, filters, limit)
 
+    def vector_id_bounds(self, model_id: ModelId) -> tuple[int, int]:
+        """Return the lowest and the highest id among the vectors of a model, zeros where it has none."""
+        return finding.vector_id_bounds(self.database, model_id)
+
+    def vector_ids_near(self, model_id: ModelId, ids: IdArray) -> IdArray:
+        """Return the first vector of a model at or above each of ``ids``, ascending, none twice."""
+        return finding.vector_ids_near(self.database, model_id, ids)
+
+    def vector_of_photo(self, model_id: ModelId, photo_id: PhotoId) -> FloatArray | None:
+        """Return the vector of what a photo shows, if there is one."""
+        return finding.vector_of_photo(self.database, model_id, photo_id)
+
     def newest(self, filters: Sequence[Filter], k: int) -> list[Hit]:
         """Return the ``k`` photos last taken that ``filters`` leave, newest first, then by path; without scores."""
         return finding.newest(self.database, filters, k)
@@ -293,7 +306,7 @@ class Store:
         row = self.database.one(
             """SELECT p.path, r.path, p.size_bytes, p.mtime_ns, p.offline, c.hash, c.width_px, c.height_px, c.format,
                    p.taken_at, p.taken_at_source, c.phash_quality, c.content_id, c.taken_at, c.camera, c.lens,
-                   c.latitude, c.longitude, c.exposure_s, c.f_number, c.iso, c.focal_length_mm
+                   c.latitude, c.longitude, c.exposure_s, c.f_number, c.iso, c.focal_length_mm, c.favourite, c.hidden
                FROM photos AS p JOIN contents AS c USING (content_id) JOIN roots AS r USING (root_id)
                WHERE p.path = ?""",
             (os.fsencode(path),),
@@ -313,11 +326,13 @@ class Store:
             width_px=row[6],
             height_px=row[7],
             format=row[8],
-            facts=Facts(*row[13:]),
+            facts=Facts(*row[13:22]),
             phash_quality=row[11],
             copies=tuple(os.fsdecode(copy) for (copy,) in copies),
             taken_at=row[9],
             taken_at_source=row[10],
+            favourite=bool(row[22]),
+            hidden=bool(row[23]),
         )
 
     def namesakes(self, path: str) -> list[str]:

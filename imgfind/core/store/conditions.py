@@ -22,12 +22,19 @@ _STATES = {
     "online": "p.offline = 0",
     "raw": "c.format = 'RAW'",
     "gps": "c.latitude IS NOT NULL",
+    # Few are marked: their indexes are read, not all contents.
+    "favourite": "p.content_id IN (SELECT content_id FROM contents WHERE favourite = 1)",
+    "hidden": "p.content_id IN (SELECT content_id FROM contents WHERE hidden = 1)",
 }
+_NOT_HIDDEN = "p.content_id NOT IN (SELECT content_id FROM contents WHERE hidden = 1)"
 
 
 def condition(filters: Sequence[Filter]) -> Condition:
-    """Return what holds for the photos that all filters leave."""
-    parts = ["1"]
+    """Return what holds for the photos that all filters leave; hidden ones only where ``is:hidden`` is among them."""
+    asks_for_hidden = any(
+        isinstance(item, WordFilter) and (item.name, item.value) == ("is", "hidden") for item in filters
+    )
+    parts = ["1"] if asks_for_hidden else [_NOT_HIDDEN]
     parameters: list[object] = []
     for (name, excluded), group in groupby(sorted(filters, key=_kind), key=_kind):
         conditions = [_one(item) for item in group]

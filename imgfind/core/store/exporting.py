@@ -36,6 +36,8 @@ class ExportedPhoto(NamedTuple):
     focal_length_mm: float | None
     content_hash: str
     offline: bool
+    favourite: bool
+    hidden: bool
 
 
 class ExportedVectors(NamedTuple):
@@ -53,11 +55,11 @@ def exported_photos(database: Database) -> Iterator[ExportedPhoto]:
         """SELECT p.path, p.size_bytes, p.mtime_ns, c.width_px, c.height_px, c.format, coalesce(p.taken_at, c.taken_at),
                coalesce(p.taken_at_source, CASE WHEN c.taken_at IS NULL THEN NULL ELSE 'exif' END),
                c.camera, c.lens, c.latitude, c.longitude, c.exposure_s, c.f_number, c.iso, c.focal_length_mm,
-               lower(hex(c.hash)), p.offline
+               lower(hex(c.hash)), p.offline, c.favourite, c.hidden
            FROM photos AS p JOIN contents AS c USING (content_id) WHERE p.path > ? ORDER BY p.path LIMIT ?""",
         (after, _PHOTOS_A_PAGE),
     ):
-        yield from (ExportedPhoto._make([os.fsdecode(row[0]), *row[1:-1], bool(row[-1])]) for row in rows)
+        yield from (ExportedPhoto._make([os.fsdecode(row[0]), *row[1:-3], *map(bool, row[-3:])]) for row in rows)
         after = rows[-1][0]
 
 

@@ -3,6 +3,7 @@
 Same thread as the database.
 """
 
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from imgfind.core.database import IDS_PER_STATEMENT, Database
 from imgfind.core.filters import Filter
-from imgfind.core.records import ContentId, Hit, IdArray, ModelId, PhotoId
+from imgfind.core.records import ContentId, FloatArray, Hit, IdArray, ModelId, PhotoId
 from imgfind.core.store.conditions import condition
 
 _COLUMNS = "p.path, p.photo_id, c.content_id, c.width_px, c.height_px, p.taken_at, p.offline"
@@ -34,6 +35,36 @@ def vector_ids(database: Database, model_id: ModelId, filters: Sequence[Filter],
         (model_id, *parameters, -1 if limit is None else limit),
     )
     return np.sort(np.fromiter((vector_id for (vector_id,) in rows), dtype=np.int64, count=len(rows)))
+
+
+def vector_id_bounds(database: Database, model_id: ModelId) -> tuple[int, int]:
+    """Return the lowest and the highest id among the vectors of a model, zeros where it has none."""
+    row = database.one(
+        """SELECT (SELECT vector_id FROM vectors WHERE model_id = ?1 ORDER BY vector_id LIMIT 1),
+                  (SELECT vector_id FROM vectors WHERE model_id = ?1 ORDER BY vector_id DESC LIMIT 1)""",
+        (model_id,),
+    )
+    return (row[0], row[1]) if row and row[0] is not None else (0, 0)
+
+
+def vector_ids_near(database: Database, model_id: ModelId, ids: IdArray) -> IdArray:
+    """Return the first vector of a model at or above each of ``ids``, ascending, none twice."""
+    rows = database.rows(
+        """SELECT DISTINCT (SELECT vector_id FROM vectors
+                            WHERE model_id = ? AND vector_id >= value ORDER BY vector_id LIMIT 1) AS near
+           FROM json_each(?) WHERE near IS NOT NULL ORDER BY near""",
+        (model_id, json.dumps(ids.tolist())),
+    )
+    return np.array([vector_id for (vector_id,) in rows], np.int64)
+
+
+def vector_of_photo(database: Database, model_id: ModelId, photo_id: PhotoId) -> FloatArray | None:
+    """Return the vector of what a photo shows, if there is one."""
+    blob = database.value(
+        "SELECT vector FROM photos JOIN vectors USING (content_id) WHERE photo_id = ? AND model_id = ?",
+        (photo_id, model_id),
+    )
+    return None if blob is None else np.frombuffer(blob, dtype=np.float16).astype(np.float32)
 
 
 def hits(database: Database, model_id: ModelId, scores: dict[int, float], filters: Sequence[Filter]) -> list[Hit]:

@@ -66,7 +66,7 @@ class PhotoDetails:
     """All the catalogue knows of one photo; ``copies`` are the other paths with the same bytes.
 
     ``taken_at`` is the best answer there is and ``taken_at_source`` where it is from (:mod:`imgfind.core.taken`);
-    ``facts.taken_at`` is the camera's own.
+    ``facts.taken_at`` is the camera's own. ``favourite`` and ``hidden`` is what the user made it and its copies.
     """
 
     path: str
@@ -83,3 +83,5 @@ class PhotoDetails:
     copies: tuple[str, ...]
     taken_at: str | None = None
     taken_at_source: str | None = None
+    favourite: bool = False
+    hidden: bool = False

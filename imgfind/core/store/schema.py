@@ -119,7 +119,47 @@ CREATE INDEX contents_by_camera ON contents (camera);
 CREATE INDEX contents_by_lens ON contents (lens);
 """
 
-MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2)
+# What the user said of a picture, by content, so that it holds for its copies and follows it wherever it moves; queries
+# kept by name; and the journal of what was put into the trash.
+_SCHEMA_3 = f"""
+ALTER TABLE contents ADD COLUMN favourite INTEGER NOT NULL DEFAULT 0 CHECK (favourite IN (0, 1));
+ALTER TABLE contents ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0 CHECK (hidden IN (0, 1));
+CREATE INDEX contents_favourite ON contents (favourite) WHERE favourite = 1;
+CREATE INDEX contents_hidden ON contents (hidden) WHERE hidden = 1;
+
+-- Lists of all photos, and what is counted at every change, are read from indexes alone.
+DROP INDEX photos_by_taken_at;
+CREATE INDEX photos_by_taken_at ON photos (taken_at, content_id);
+CREATE INDEX photos_offline ON photos (offline, path) WHERE offline = 1;
+CREATE INDEX contents_vanished ON contents (vanished_at) WHERE vanished_at IS NOT NULL;
+
+-- A query may hold a path, whose bytes need not be text.
+CREATE TABLE searches (
+    name     TEXT PRIMARY KEY,
+    query    BLOB NOT NULL,
+    added_at TEXT NOT NULL DEFAULT ({NOW})
+) STRICT;
+
+-- One row for each file that was to go into the trash. `state`: planned (noted before the file is touched), trashed,
+-- restored, failed. `photo` is the row of `photos` as JSON, so that undo can put it back as it was; `trashed_to` is
+-- where the file went.
+CREATE TABLE removals (
+    removal_id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch        TEXT NOT NULL,
+    path         BLOB NOT NULL,
+    content_hash BLOB NOT NULL,
+    size_bytes   INTEGER NOT NULL,
+    photo        TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('planned', 'trashed', 'restored', 'failed')),
+    trashed_to   BLOB,
+    reason       TEXT,
+    noted_at     TEXT NOT NULL DEFAULT ({NOW})
+) STRICT;
+CREATE INDEX removals_by_batch ON removals (batch);
+CREATE INDEX removals_planned ON removals (removal_id) WHERE state = 'planned';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
 """``MIGRATIONS[n]`` leads from schema ``n`` to schema ``n + 1``."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
