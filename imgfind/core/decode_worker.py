@@ -6,15 +6,15 @@ until the input ends. Holds itself to its limits where the system knows limits.
 
 import contextlib
 import io
-import os
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from imgfind.core import content, isolation
 from imgfind.core.errors import UnreadablePhotoError
+from imgfind.core.query import Region
 from imgfind.core.records import Preprocess
 
 if sys.platform != "win32":
@@ -24,12 +24,8 @@ if sys.platform != "win32":
 def main() -> None:
     """Answer until nobody asks any more."""
     memory_limit_bytes = int(sys.argv[1])
-    questions, answers = _pipes()
+    questions, answers = isolation.own_pipes()
     _limit_memory(memory_limit_bytes)
-    # Ctrl-C and a terminal that closes reach every process; whoever asked decides what becomes of this one.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
     isolation.send(answers, {}, b"")
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
@@ -41,8 +37,12 @@ def main() -> None:
 
 def _answer(request: dict[str, Any], data: bytes, memory_limit_bytes: int) -> tuple[dict[str, Any], bytes]:
     try:
+        source, suffix = io.BytesIO(data), request["suffix"]
+        if "edge_px" in request:
+            return content.picture_to_message(content.picture(source, request["edge_px"], suffix))
         preprocess = Preprocess(**request["preprocess"])
-        return content.to_message(content.decoded(io.BytesIO(data), preprocess, request["suffix"]))
+        region = Region(*request["region"]) if request.get("region") else None
+        return content.to_message(content.decoded(source, preprocess, suffix, region))
     except UnreadablePhotoError as error:
         if isinstance(error.__cause__, MemoryError):
             return {"problem": _needs_more(memory_limit_bytes), "transient": False}, b""
@@ -55,15 +55,6 @@ def _answer(request: dict[str, Any], data: bytes, memory_limit_bytes: int) -> tu
 
 def _needs_more(memory_limit_bytes: int) -> str:
     return f"decoding it takes more than {memory_limit_bytes // 1024**2:,} MB of memory"
-
-
-def _pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Return the pipes and leave nothing of them in reach of libraries that print."""
-    questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    return questions, answers
 
 
 def _limit_memory(limit_bytes: int) -> None:

@@ -56,10 +56,10 @@ def load_encoder(model: ModelFiles, *, device: str = "auto", threads: int = 0) -
 
     if threads > 0:
         torch.set_num_threads(threads)
-    devices = _devices()
-    if device not in ("auto", *devices):
-        raise ImgfindError(f"There is no device '{device}' here; choose auto or {' or '.join(devices)}.")
-    for candidate in devices if device == "auto" else [device]:
+    there = devices()
+    if device not in ("auto", *there):
+        raise ImgfindError(f"There is no device '{device}' here; choose auto or {' or '.join(there)}.")
+    for candidate in there if device == "auto" else [device]:
         # Loaded anew for each: half precision would not come back from the device whole.
         network, tokenize = _network(model), _tokenizer(model)
         try:
@@ -176,7 +176,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _devices() -> list[str]:
+def devices() -> list[str]:
     """Return the devices of this machine that torch can drive, best first; ``cpu`` is always the last."""
     import torch
 

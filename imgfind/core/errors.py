@@ -48,3 +48,14 @@ class UnreadablePhotoError(ImgfindError):
         super().__init__(reason)
         self.reason = reason
         self.transient = transient
+
+
+class TrashError(ImgfindError):
+    """A file could not go into the trash, or not come back; it is where it was.
+
+    ``reason`` says why, in a few words without the path.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -2,17 +2,19 @@
 
 Owns the processes, their limits and the messages on their pipes; knows nothing of pictures. Every thread may ask; each
 has a process to itself while it waits. They start when they are needed, go on to the next file, and end when they are
-closed, or by themselves when this process is gone.
+closed, or by themselves when this process is gone. One such process by itself is a :class:`Worker`.
 """
 
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import IO, Any, BinaryIO
 
 from imgfind.core.errors import UnreadablePhotoError
@@ -28,6 +30,9 @@ MOST_FILE_BYTES = MEMORY_LIMIT_BYTES // 6
 
 WORKER_COMMAND = (sys.executable, "-P", "-m", "imgfind.core.decode_worker")
 
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""There are many processes, and every thread of the numeric libraries takes its share of the address space."""
+
 _LENGTHS = struct.Struct(">IQ")
 """Before each message: how many bytes of JSON follow, and how many of data after them."""
 _CHUNK_BYTES = 1024 * 1024
@@ -37,24 +42,19 @@ _LAST_WORDS_S = 1.0
 _SIGKILL = -9
 
 
-class _Worker:
-    """One process and its pipes; used by one thread at a time."""
+class Worker:
+    """One process that greets and then answers, and its pipes; used by one thread at a time."""
 
-    def __init__(self, command: Sequence[str], memory_limit_bytes: int) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})) -> None:
         """Start the process. Raises OSError where there can be none, EOFError where it ends at once."""
-        # The same modules as here, whatever folder is the current one; one thread each, for there are many processes,
-        # and every thread of the numeric libraries takes its share of the address space.
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
+        # The same modules as here, whatever folder is the current one.
+        here = {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, str(memory_limit_bytes)],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={**os.environ, **here, **environment},
         )
         self.timed_out = False
         try:
@@ -105,7 +105,7 @@ class _Worker:
         try:
             self._process.stdin.write(data)
             self._process.stdin.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the process is gone, or another thread has closed its pipes
             raise EOFError from error
 
     def _answer(self) -> tuple[dict[str, Any], bytes]:
@@ -143,7 +143,7 @@ class Workers:
         self._command = tuple(command)
         self._time_limit_s = time_limit_s
         self._memory_limit_bytes = memory_limit_bytes
-        self._idle: list[_Worker] = []
+        self._idle: list[Worker] = []
         self._lock = threading.Lock()
         self.failed = False
         """Whether a process crashed or had to be killed since this pool was made or closed."""
@@ -176,7 +176,7 @@ class Workers:
         for worker in idle:
             worker.close()
 
-    def _taken(self) -> _Worker:
+    def _taken(self) -> Worker:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
@@ -184,18 +184,18 @@ class Workers:
                     return worker
                 worker.close()
         try:
-            return _Worker(self._command, self._memory_limit_bytes)
+            return Worker([*self._command, str(self._memory_limit_bytes)], _ONE_THREAD)
         except (OSError, EOFError) as error:
             raise UnreadablePhotoError("the process that decodes it could not be started", transient=True) from error
 
-    def _give_back(self, worker: _Worker) -> None:
+    def _give_back(self, worker: Worker) -> None:
         if worker.alive:
             with self._lock:
                 self._idle.append(worker)
         else:
             worker.close()
 
-    def _failure(self, worker: _Worker, limit_s: float) -> UnreadablePhotoError:
+    def _failure(self, worker: Worker, limit_s: float) -> UnreadablePhotoError:
         if worker.timed_out:
             worker.close()
             return UnreadablePhotoError(f"its decoder took longer than {limit_s:g} seconds")
@@ -203,6 +203,21 @@ class Workers:
         if worker.end() == _SIGKILL:
             return UnreadablePhotoError("its decoder was killed, maybe for want of memory", transient=True)
         return UnreadablePhotoError("its decoder crashed")
+
+
+def own_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return, in a process that answers, where questions come in and answers go out; libraries may print elsewhere.
+
+    Signals that reach every process of a terminal are ignored from here on: whoever asks decides what becomes of it.
+    """
+    questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    return questions, answers
 
 
 def send(pipe: IO[bytes], header: dict[str, Any], body: bytes) -> None:

@@ -1,7 +1,7 @@
-"""The lock that makes one process the indexer of a library, and the number it leaves for others to read.
+"""The locks of a library: the one that makes a process its indexer, and the one of whoever moves photos to the trash.
 
-The operating system holds the lock, so a killed indexer lets it go; the process number beside it only informs. Safe on
-any thread.
+The operating system holds them, so a killed process lets them go; the process number that an indexer leaves beside its
+lock only informs. Safe on any thread.
 """
 
 import contextlib
@@ -15,6 +15,9 @@ from imgfind.core.errors import LibraryBusyError, LibraryError
 
 LOCK_FILE = "indexer.lock"
 PID_FILE = "indexer.pid"
+REMOVING_LOCK_FILE = "removing.lock"
+FILES = (LOCK_FILE, PID_FILE, REMOVING_LOCK_FILE)
+"""What the locks leave in the folder of a library."""
 
 _TIMEOUT_S = 0.2
 """Long enough for somebody who only looks whether the lock is held to let it go."""
@@ -34,6 +37,27 @@ def held(folder: Path) -> Iterator[bool]:
     finally:
         with contextlib.suppress(OSError):
             (folder / PID_FILE).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextlib.contextmanager
+def removing(folder: Path) -> Iterator[None]:
+    """Be the only one who moves photos of the library in ``folder`` to the trash or back; an indexer may be at work.
+
+    Raises :class:`LibraryBusyError` where somebody else is.
+    """
+    lock = filelock.FileLock(folder / REMOVING_LOCK_FILE)
+    try:
+        lock.acquire(timeout=_TIMEOUT_S)
+    except filelock.Timeout as error:
+        raise LibraryBusyError(
+            f"Another imgfind is moving photos of the library in {folder} to the trash; try again in a moment."
+        ) from error
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
         lock.release()
 
 
@@ -66,11 +90,15 @@ def _acquired(folder: Path) -> tuple[filelock.BaseFileLock, bool]:
         ) from error
     except OSError as error:
         lock.release()
-        raise LibraryError(
-            f"The library folder {folder} cannot be written to ({error.strerror or error}); check its permissions and"
-            " the disk, or name another with --library."
-        ) from error
+        raise _unwritable(folder, error) from error
     return lock, was_killed
+
+
+def _unwritable(folder: Path, error: OSError) -> LibraryError:
+    return LibraryError(
+        f"The library folder {folder} cannot be written to ({error.strerror or error}); check its permissions and the"
+        " disk, or name another with --library."
+    )
 
 
 def _noted_pid(folder: Path) -> int | None:

@@ -3,7 +3,8 @@ r"""The query language: text -> :class:`Query` -> text. No encoder, no file and 
 ::
 
     query    = { term } { filter }              one at least; of the terms one without a minus
-    term     = [ "+" | "-" ] [ NUMBER "*" ] ( "image:" path | words )
+    term     = [ "+" | "-" ] [ NUMBER "*" ] ( "image" [ region ] ":" path | words )
+    region   = "[" LEFT "," TOP "," RIGHT "," BOTTOM "]"
     words    = ( word | quotation ) { ( word | quotation ) }
     filter   = [ "+" | "-" ] NAME ":" path      names and values: imgfind.core.filters
     path     = characters up to the next space | quotation
@@ -13,6 +14,7 @@ r"""The query language: text -> :class:`Query` -> text. No encoder, no file and 
   characters (``t-shirt``, ``a+b``).
 - A weight (``2*dog``, ``0.5*"red car"``: above 0, at most 100, no space around the ``*``) and ``image:`` start a term
   of their own, and words behind ``image:PATH`` start one too; ``+`` is understood: ``red image:a.jpg`` has two terms.
+- ``image[10,20,60.5,80]:PATH`` is a part of a picture as it is seen upright: its edges in per cent of width and height.
 - A quotation begins where a word could begin and is literal: ``"- 2*3"`` is plain words. Elsewhere ``"`` is a plain
   character (``12" vinyl``). Spaces inside are kept, outside they only separate.
 - Inside a quotation a backslash is literal unless a run of backslashes stands right before a ``"``: then two mean one,
@@ -33,6 +35,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from imgfind.core import filters
 from imgfind.core.errors import QueryError
@@ -46,7 +49,8 @@ _OPERATOR = re.compile(r"[+-]")
 # Also takes what was surely meant as a number ("1,5*", "1e9*", "1/2*"), to be refused instead of searched as words.
 _WEIGHT = re.compile(r"(?:[0-9]|[.,][0-9])[0-9.,eE+/-]*\*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
-_IMAGE = re.compile(r"image:", re.IGNORECASE | re.ASCII)
+_IMAGE = re.compile(r"image[:[]", re.IGNORECASE | re.ASCII)
+_REGION = re.compile(r"([0-9.]+),([0-9.]+),([0-9.]+),([0-9.]+)\]:")
 _NAME = re.compile(rf"({'|'.join(filters.EXAMPLES)}):", re.IGNORECASE | re.ASCII)
 _FILTER = re.compile(rf"(?:[+-]\s*)?{_NAME.pattern}", re.IGNORECASE | re.ASCII)
 _RESERVED = re.compile(r"(?:near|concept):", re.IGNORECASE | re.ASCII)
@@ -69,12 +73,25 @@ class TextTerm:
     weight: float = 1.0
 
 
+class Region(NamedTuple):
+    """A part of an upright picture: its edges in per cent of width and height, 0 <= left < right <= 100."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 @dataclass(frozen=True, slots=True)
 class ImageTerm:
-    """A picture to look for or to avoid; ``path`` as typed, not blank; ``weight`` as in :class:`TextTerm`."""
+    """A picture, or a ``region`` of it, to look for or to avoid.
+
+    ``path`` as typed, not blank; ``weight`` as in :class:`TextTerm`.
+    """
 
     path: str
     weight: float = 1.0
+    region: Region | None = None
 
 
 Term = TextTerm | ImageTerm
@@ -92,8 +109,8 @@ class Query:
     filters: tuple[Filter, ...] = ()
 
 
-def parse(text: str) -> Query:
-    """Read a query in the language of this module.
+def parse(text: str, *, addition: bool = False) -> Query:
+    """Read a query in the language of this module; an ``addition`` to another query may have minus terms only.
 
     Raises :class:`QueryError` with one sentence that says where and why.
     """
@@ -108,7 +125,7 @@ def parse(text: str) -> Query:
     while _next_word(reader):
         first = reader.position if first is None else first
         terms.append(_term(reader))
-    if first is not None and all(term.weight < 0 for term in terms):
+    if first is not None and not addition and all(term.weight < 0 for term in terms):
         raise reader.error("every term has a minus; say what to look for as well, as in: photo - people", first)
     return Query(tuple(terms), tuple(reader.filters))
 
@@ -202,12 +219,24 @@ def _value(reader: _Reader) -> str:
 def _term(reader: _Reader) -> Term:
     weight = _sign(reader) * _weight(reader)
     start = reader.position
-    if not reader.take(_IMAGE):
+    image = reader.take(_IMAGE)
+    if not image:
         return TextTerm(_words(reader), weight)
+    region = _region(reader, start) if image.endswith("[") else None
     path = _value(reader)
     if not path:
         raise reader.error("the path has to follow 'image:' without a space, as in image:dog.jpg", start)
-    return ImageTerm(path, weight)
+    return ImageTerm(path, weight, region)
+
+
+def _region(reader: _Reader, start: int) -> Region:
+    edges = reader.take(_REGION).removesuffix("]:").split(",")
+    if all(map(_NUMBER.fullmatch, edges)):
+        region = Region(*map(float, edges))
+        if region.left < region.right <= 100 and region.top < region.bottom <= 100:
+            return region
+    why = "a region is left, top, right and bottom in per cent without spaces, as in image[0,25,50,75]:dog.jpg"
+    raise reader.error(why, start)
 
 
 def _sign(reader: _Reader) -> int:
@@ -281,13 +310,18 @@ def _quotation(reader: _Reader) -> str:
 
 
 def _unparse_weight(weight: float) -> str:
+    return "" if weight == 1 else f"{_unparse_number(weight)}*"
+
+
+def _unparse_number(number: float) -> str:
     # repr is the shortest text that reads back as the same float; Decimal writes it without an exponent.
-    return "" if weight == 1 else f"{Decimal(repr(float(weight))).normalize():f}*"
+    return f"{Decimal(repr(float(number))).normalize():f}"
 
 
 def _unparse_operand(term: Term) -> str:
     if isinstance(term, ImageTerm):
-        return "image:" + _unparse_value(term.path)
+        region = "" if term.region is None else f"[{','.join(map(_unparse_number, term.region))}]"
+        return f"image{region}:{_unparse_value(term.path)}"
     words = term.text.split()
     is_plain_text = " ".join(words) == term.text and not any(_is_special(word) for word in words)
     return term.text if is_plain_text else _quoted(term.text)

@@ -1,7 +1,7 @@
 """One picture file, read once: its bytes give content hash, model input, perceptual hash and preview.
 
-Used by indexing for photos and by searching for image queries. Touches no database. Safe on any thread; what runs in
-parallel is bounded by the callers.
+Used by indexing for photos, by searching for image queries and by the window for the picture itself. Touches no
+database. Safe on any thread; what runs in parallel is bounded by the callers.
 """
 
 import atexit
@@ -10,11 +10,12 @@ import os
 from collections import Counter
 from collections.abc import Container
 from dataclasses import asdict, dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from imgfind.core import content, formats, hashes, isolation
-from imgfind.core.content import DecodedContent
+from imgfind.core.content import DecodedContent, Picture
 from imgfind.core.errors import UnreadablePhotoError
+from imgfind.core.query import Region
 from imgfind.core.records import Preprocess
 
 IN_MEMORY_BYTES = 64 * 1024 * 1024
@@ -44,9 +45,14 @@ class ReadPhoto:
 
 
 def read_photo(
-    path: str, preprocess: Preprocess, known: Container[bytes] = frozenset(), *, isolate: bool = False
+    path: str,
+    preprocess: Preprocess,
+    known: Container[bytes] = frozenset(),
+    *,
+    isolate: bool = False,
+    region: Region | None = None,
 ) -> ReadPhoto:
-    """Read the file at ``path``; where its content hash is ``known`` nothing is decoded.
+    """Read the file at ``path``, or a region of it; where its content hash is ``known`` nothing is decoded.
 
     What may crash is decoded in a process of its own, with ``isolate`` everything is.
 
@@ -64,7 +70,7 @@ def read_photo(
                 source, content_hash = _hashed(file, before.st_size)
             fresh = None
             if content_hash not in known:
-                fresh = _decoded(source, before.st_size, preprocess, suffix, isolate=isolate)
+                fresh = _decoded(source, before.st_size, preprocess, suffix, isolate=isolate, region=region)
             after = os.fstat(file.fileno())
     except OSError as error:
         raise UnreadablePhotoError(_reason(error), transient=True) from error
@@ -74,9 +80,9 @@ def read_photo(
     return ReadPhoto(content_hash, before.st_size, before.st_mtime_ns, fresh, core_s)
 
 
-def read_bytes(data: bytes, preprocess: Preprocess) -> ReadPhoto:
-    """Read a picture that is no file: pasted, or from standard input."""
-    fresh = _decoded(io.BytesIO(data), len(data), preprocess, "")
+def read_bytes(data: bytes, preprocess: Preprocess, region: Region | None = None) -> ReadPhoto:
+    """Read a picture, or a region of it, that is no file: pasted, or from standard input."""
+    fresh = _decoded(io.BytesIO(data), len(data), preprocess, "", region=region)
     return ReadPhoto(hashes.content_hash(data), len(data), 0, fresh, fresh.core_s)
 
 
@@ -88,6 +94,22 @@ def made_preview(path: str) -> bytes | None:
             return _decoded(file, size_bytes, _SMALLEST, os.path.splitext(path)[1]).preview
     except (OSError, UnreadablePhotoError):
         return None
+
+
+def full_picture(path: str, edge_px: int) -> Picture:
+    """Decode the photo at ``path`` to be looked at, its short edge at least ``edge_px`` where the file has as much.
+
+    With less than all pixels it is much faster. Raises :class:`UnreadablePhotoError` where it cannot be shown.
+    """
+    suffix = os.path.splitext(path)[1]
+    try:
+        with open(path, "rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if not _isolated(file, suffix):
+                return content.picture(file, edge_px, suffix)
+            return content.picture_from_message(*_asked({"edge_px": edge_px, "suffix": suffix}, file, size_bytes))
+    except OSError as error:
+        raise UnreadablePhotoError(_reason(error), transient=True) from error
 
 
 def end_workers() -> None:
@@ -105,21 +127,36 @@ def _hashed(file: BinaryIO, size_bytes: int) -> tuple[BinaryIO, bytes]:
 
 
 def _decoded(
-    source: BinaryIO, size_bytes: int, preprocess: Preprocess, suffix: str, *, isolate: bool = False
+    source: BinaryIO,
+    size_bytes: int,
+    preprocess: Preprocess,
+    suffix: str,
+    *,
+    isolate: bool = False,
+    region: Region | None = None,
 ) -> DecodedContent:
-    """Decode here what Pillow reads, which is fastest; all else, and everything after a failure, in another process."""
+    if not isolate and not _isolated(source, suffix):
+        return content.decoded(source, preprocess, suffix, region)
+    source.seek(0)
+    request = {"preprocess": asdict(preprocess), "suffix": suffix, "region": region}
+    return content.from_message(*_asked(request, source, size_bytes))
+
+
+def _isolated(source: BinaryIO, suffix: str) -> bool:
+    """Tell what to decode in another process; what Pillow reads is decoded here, which is fastest, until one failed."""
     source.seek(0)
     kind = formats.kind_of(source.read(formats.HEAD_BYTES), suffix)
     source.seek(0)
-    if kind not in formats.RISKY and not isolate and not _workers.failed:
-        return content.decoded(source, preprocess, suffix)
-    request = {"preprocess": asdict(preprocess), "suffix": suffix}
+    return kind in formats.RISKY or _workers.failed
+
+
+def _asked(request: dict[str, Any], source: BinaryIO, size_bytes: int) -> tuple[dict[str, Any], bytes]:
     answer, data = _workers.ask(request, source, size_bytes)
     if "bug" in answer:
         raise RuntimeError(answer["bug"])
     if "problem" in answer:
         raise UnreadablePhotoError(answer["problem"], transient=answer["transient"])
-    return content.from_message(answer, data)
+    return answer, data
 
 
 def _reason(error: OSError) -> str:

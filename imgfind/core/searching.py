@@ -5,19 +5,21 @@ nearest contents and the catalogue for the photos that show them and that the fi
 same order. Runs on the thread that opened the store.
 """
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imgfind.core import paths, reading
+from imgfind.core import cutoff, paths, reading
+from imgfind.core.cutoff import Background
 from imgfind.core.errors import ImgfindError, UnreadablePhotoError, UsageError
 from imgfind.core.filters import Filter, WordFilter
-from imgfind.core.query import ImageTerm, Query, TextTerm
+from imgfind.core.query import ImageTerm, Query, Region, Term, TextTerm
 from imgfind.core.reading import ReadPhoto
-from imgfind.core.records import Encoder, FloatArray, Hit, IdArray, ModelFiles, ModelId
-from imgfind.core.store import Store
+from imgfind.core.records import Encoder, FloatArray, Hit, IdArray, Listing, ModelFiles, ModelId, PhotoId
+from imgfind.core.store import ModelVectors, Store
 from imgfind.core.vectors import VectorIndex
 
 _SMALLEST_NORM = 1e-3
@@ -35,6 +37,21 @@ _MOST_CANDIDATES = 2_000
 dropped; the first look does where one photo in 8 is left. Measured at 100,000 photos: 84 candidates take 5 ms, 336
 take 15, 1,344 take 51. Where that is not enough, all that the filters leave is searched exactly: fetching the ids, and
 then 90 ms for comparing 45,000 of them, 196 for 100,000."""
+_PICTURES_KEPT = 64
+"""Query pictures whose vectors are kept: while words are typed beside one, it is not decoded again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TermScore:
+    """What one term of a query says of one photo.
+
+    ``cosine`` is that of the term alone, whatever its weight. ``strength`` is as in :class:`Background`: from 0.5 on
+    the photo shows the term; None where the library is too small to tell.
+    """
+
+    term: Term
+    cosine: float
+    strength: float | None
 
 
 def with_folders(query: Query, folder: str | None, absolute: Callable[[str], str]) -> Query:
@@ -53,15 +70,19 @@ def below(folder: str | None, absolute: Callable[[str], str]) -> tuple[Filter, .
     return () if folder is None else (WordFilter("in", absolute(folder)),)
 
 
-@dataclass(frozen=True, slots=True)
 class Searcher:
     """All a search needs; ``encoder`` loads the encoder on its first call, which image queries may never need."""
 
-    store: Store
-    index: VectorIndex
-    model: ModelFiles
-    model_id: ModelId
-    encoder: Callable[[], Encoder]
+    def __init__(
+        self, store: Store, index: VectorIndex, model: ModelFiles, model_id: ModelId, encoder: Callable[[], Encoder]
+    ) -> None:
+        self.store = store
+        self.index = index
+        self.model = model
+        self.model_id = model_id
+        self.encoder = encoder
+        self._vector_of_file = functools.lru_cache(_PICTURES_KEPT)(self._read_vector_of_file)
+        self._vectors_behind = functools.lru_cache(1)(self._read_vectors_behind)
 
     def search(self, query: Query, k: int) -> list[Hit]:
         """Return the ``k`` best photos, best first, equal scores by path; without terms the newest.
@@ -83,42 +104,85 @@ class Searcher:
             hits = [hit for hit in hits if not _same_file(hit.path, picture)]
         return hits[:k]
 
+    def find(self, query: Query, k: int) -> Listing:
+        """Return the ``k`` best photos as :meth:`search` does, the strong matches and the weaker ones as sections.
+
+        The query must have a term.
+        """
+        vector = self.query_vector(query)
+        hits = self._ranked(vector, k + 1, query.filters)
+        shown = hits[:k]
+        scores = np.array([_score(hit) for hit in shown], np.float32)
+        ids = np.array([hit.photo_id for hit in shown], np.int64)
+        return Listing(ids, cutoff.sections(scores, self._background(vector)), scores, complete=len(hits) <= k)
+
+    def explain(self, query: Query, photo_id: PhotoId) -> list[TermScore]:
+        """Return which terms of a query a photo answers, in their order; nothing where it has no vector (yet)."""
+        photo = self.store.vector_of_photo(self.model_id, photo_id) if query.terms else None
+        if photo is None:
+            return []
+        photo /= np.linalg.norm(photo)
+        scores = []
+        for term, vector in zip(query.terms, self._term_vectors(query.terms), strict=True):
+            cosine, behind = float(photo @ vector), self._background(vector)
+            scores.append(TermScore(term, cosine, None if behind is None else behind.strength(cosine)))
+        return scores
+
     def query_vector(self, query: Query) -> FloatArray:
         """Return the unit vector of a query. Raises :class:`UsageError` where its terms cancel each other."""
-        texts = [term.text for term in query.terms if isinstance(term, TextTerm)]
-        rows = iter(self.encoder().encode_texts(texts)) if texts else iter(())
         total = np.zeros(self.model.dim, dtype=np.float32)
-        for term in query.terms:
-            vector = self.picture_vector(term.path) if isinstance(term, ImageTerm) else next(rows)
+        for term, vector in zip(query.terms, self._term_vectors(query.terms), strict=True):
             total += np.float32(term.weight) * vector
         length = float(np.linalg.norm(total))
         if length < _SMALLEST_NORM:
             raise UsageError("The terms of the query cancel each other out; change a word or a weight.")
         return total / np.float32(length)
 
-    def picture_vector(self, picture: str | bytes) -> FloatArray:
-        """Return the unit vector of a picture, from the library where its bytes are known.
+    def picture_vector(self, picture: str | bytes, region: Region | None = None) -> FloatArray:
+        """Return the unit vector of a picture or a region of it; of a whole one whose bytes are known, the library's.
 
         Raises :class:`ImgfindError` where it is no readable picture.
         """
         try:
-            read = self._read(picture)
+            if isinstance(picture, bytes):
+                return self._vector_of(reading.read_bytes(picture, self.model.preprocess, region), region)
+            if not os.path.isfile(picture):
+                raise UnreadablePhotoError("it is no file" if os.path.exists(picture) else "there is no such file")
+            stat = os.stat(picture)
+            return self._vector_of_file(os.path.abspath(picture), region, stat.st_size, stat.st_mtime_ns)
         except UnreadablePhotoError as error:
             name = f"'{paths.displayed(picture)}'" if isinstance(picture, str) else "The picture on standard input"
             raise ImgfindError(f"{name} cannot be used as a query: {error.reason}; choose another picture.") from error
-        known = self.store.vector_of_hash(self.model_id, read.content_hash)
+
+    def _term_vectors(self, terms: Sequence[Term]) -> list[FloatArray]:
+        texts = [term.text for term in terms if isinstance(term, TextTerm)]
+        rows = iter(self.encoder().encode_texts(texts)) if texts else iter(())
+        return [
+            self.picture_vector(term.path, term.region) if isinstance(term, ImageTerm) else next(rows) for term in terms
+        ]
+
+    def _read_vector_of_file(self, path: str, region: Region | None, *_stamp: int) -> FloatArray:
+        known = _WithVector(self.store, self.model_id) if region is None else frozenset[bytes]()
+        return self._vector_of(reading.read_photo(path, self.model.preprocess, known, region=region), region)
+
+    def _vector_of(self, read: ReadPhoto, region: Region | None) -> FloatArray:
+        known = self.store.vector_of_hash(self.model_id, read.content_hash) if region is None else None
         if known is not None:
             return known / np.linalg.norm(known)
         assert read.content is not None, "only what has a vector is not decoded"
         vector: FloatArray = self.encoder().encode_images(read.content.pixels[np.newaxis])[0]
         return vector
 
-    def _read(self, picture: str | bytes) -> ReadPhoto:
-        if isinstance(picture, bytes):
-            return reading.read_bytes(picture, self.model.preprocess)
-        if not os.path.isfile(picture):
-            raise UnreadablePhotoError("it is no file" if os.path.exists(picture) else "there is no such file")
-        return reading.read_photo(picture, self.model.preprocess, _WithVector(self.store, self.model_id))
+    def _background(self, vector: FloatArray) -> Background | None:
+        """Return how a unit vector scores the library at large; drawn anew when vectors were added."""
+        return cutoff.background(self._vectors_behind(self.store.vector_id_bounds(self.model_id)) @ vector)
+
+    def _read_vectors_behind(self, bounds: tuple[int, int]) -> FloatArray:
+        """Return vectors spread evenly over the ids within ``bounds``, all of them where they are few."""
+        ids = self.store.vector_ids_near(self.model_id, np.linspace(*bounds, cutoff.SAMPLE).astype(np.int64))
+        parts = ModelVectors(self.store.database, self.model_id, self.model.dim).read_ids(ids)
+        vectors = [rows.astype(np.float32) for _, rows in parts]
+        return np.concatenate([np.empty((0, self.model.dim), np.float32), *vectors])
 
     def _ranked(self, vector: FloatArray, k: int, filters: Sequence[Filter]) -> list[Hit]:
         allowed = self.store.vector_ids(self.model_id, filters, NARROW + 1) if filters else None

@@ -297,7 +297,7 @@ def test_threads_are_as_many_as_asked_for(files: ModelFiles) -> None:
 def test_a_device_that_is_not_there_is_named_with_those_that_are(
     files: ModelFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encode, "_devices", lambda: ["mps", "cpu"])
+    monkeypatch.setattr(encode, "devices", lambda: ["mps", "cpu"])
 
     with pytest.raises(ImgfindError, match=r"no device 'cuda' here; choose auto or mps or cpu\."):
         load_encoder(files, device="cuda")
@@ -317,7 +317,7 @@ def test_a_model_that_fails_on_the_cpu_is_an_error_too(copy: Path) -> None:
 def test_an_accelerator_that_fails_gives_way_to_the_cpu_with_a_warning(
     files: ModelFiles, starter: Encoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(encode, "_devices", lambda: ["meta", "cpu"])
+    monkeypatch.setattr(encode, "devices", lambda: ["meta", "cpu"])
 
     with caplog.at_level(logging.WARNING, "imgfind"):
         encoder = load_encoder(files)
@@ -330,7 +330,7 @@ def test_an_accelerator_that_fails_gives_way_to_the_cpu_with_a_warning(
 def test_an_accelerator_that_was_asked_for_and_fails_is_an_error(
     files: ModelFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encode, "_devices", lambda: ["meta", "cpu"])
+    monkeypatch.setattr(encode, "devices", lambda: ["meta", "cpu"])
 
     with pytest.raises(ImgfindError, match=r"The model starter cannot run on meta \(.*\); choose another"):
         load_encoder(files, device="meta")

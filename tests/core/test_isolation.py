@@ -118,13 +118,13 @@ def test_large_files_have_more_time(monkeypatch: pytest.MonkeyPatch, workers: Wo
     monkeypatch.setattr(isolation, "MOST_FILE_BYTES", 10_000_000)
     data = bytes(4_000_000)
     limits = []
-    original = isolation._Worker.ask
+    original = isolation.Worker.ask
 
-    def noted(self: isolation._Worker, request: dict, source: io.BytesIO, size: int, limit_s: float) -> tuple:  # type: ignore[type-arg]  # as the original
+    def noted(self: isolation.Worker, request: dict, source: io.BytesIO, size: int, limit_s: float) -> tuple:  # type: ignore[type-arg]  # as the original
         limits.append(limit_s)
         return original(self, request, source, size, limit_s)
 
-    monkeypatch.setattr(isolation._Worker, "ask", noted)
+    monkeypatch.setattr(isolation.Worker, "ask", noted)
     ask(workers, "echo", data)
     ask(workers, "echo", b"small")
     assert limits == [31.0, 30.0]

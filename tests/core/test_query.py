@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from imgfind.core import filters
 from imgfind.core.errors import QueryError
 from imgfind.core.filters import DateFilter, NumberFilter, WordFilter
-from imgfind.core.query import MAX_QUERY_CHARS, ImageTerm, Query, TextTerm, parse, pointer, unparse
+from imgfind.core.query import MAX_QUERY_CHARS, ImageTerm, Query, Region, TextTerm, parse, pointer, unparse
 
 
 def terms(text):
@@ -69,6 +69,13 @@ def test_a_weight_belongs_to_the_term_it_touches(text, expected):
         (r'image:"C:\new\pic.jpg"', (ImageTerm(r"C:\new\pic.jpg"),)),
         (r'image:"\\server\my share\x.jpg"', (ImageTerm(r"\\server\my share\x.jpg"),)),
         ('image:5"x7".jpg', (ImageTerm('5"x7".jpg'),)),
+        ("image[0,25,50.5,100]:a.jpg", (ImageTerm("a.jpg", 1, Region(0, 25, 50.5, 100)),)),
+        (
+            'dog -2*Image[.5,0,1,2]:"a b.jpg" sea',
+            (TextTerm("dog"), ImageTerm("a b.jpg", -2, Region(0.5, 0, 1, 2)), TextTerm("sea")),
+        ),
+        ("image a[0,0,1,1]:b.jpg", (TextTerm("image a[0,0,1,1]:b.jpg"),)),
+        ('"image[0,0,1,1]:b.jpg"', (TextTerm("image[0,0,1,1]:b.jpg"),)),
     ],
 )
 def test_image_terms_stand_for_themselves(text, expected):
@@ -117,6 +124,26 @@ def test_other_colons_are_plain(text):
         ("red image: a.jpg", 4, "without a space"),
         ('image:""', 6, "nothing between"),
         ('image:"a b.jpg"x', 15, "space is missing"),
+        *(
+            (f"dog image[{region}:a.jpg", 4, "left, top, right and bottom in per cent")
+            for region in (
+                "",
+                "]",
+                "1,2,3]",
+                "1,2,3,4,5]",
+                "50,0,50,9]",
+                "0,9,9,1]",
+                "0,0,9,100.1]",
+                "0,-1,9,9]",
+                "0, 0, 9, 9]",
+                "a,b,c,d]",
+                "0,0,1.2.3,9]",
+                "0,0,1,1",
+                "0,0,.,9]",
+                "0,0,9e1,9]",
+            )
+        ),
+        ("image[0,0,1,1]: a.jpg", 0, "without a space"),
         ("0*dog", 0, "above 0 and at most 100"),
         ("dog + 101*cat", 6, "above 0 and at most 100"),
         ("1e9*x", 0, "above 0 and at most 100"),
@@ -141,7 +168,7 @@ def test_other_colons_are_plain(text):
         ("dog date:05/2021", 9, "a date is a year, a month or a day"),
         ("dog -size:big", 10, "a size is a number"),
         ("dog type:photo", 9, "'type:' knows jpeg, heic"),
-        ("is:favourite", 3, "comes with the window"),
+        ("is:nice", 3, "'is:' knows favourite, hidden"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_place(text, position, why):
@@ -213,6 +240,8 @@ def test_a_query_has_a_longest_length():
         ("date:>=2021 dog -in:x - cat", "dog - cat date:2021.. -in:x"),
         ('camera:"Canon EOS" size:2000000 size:>1500', 'camera:"Canon EOS" size:2MB size:1501..'),
         ('image:"my pic.jpg"', 'image:"my pic.jpg"'),
+        ("image[00,25.0,.5,100.]:a.jpg", "image[0,25,0.5,100]:a.jpg"),
+        ('"image[0"', '"image[0"'),
     ],
 )
 def test_printing_normalises(text, printed):
@@ -233,6 +262,8 @@ FRAGMENTS = st.one_of(
             "2*",
             "0.5*",
             "image:",
+            "image[0,0,50,",
+            "25]:",
             "date:",
             "size:>",
             "in:",
@@ -251,7 +282,9 @@ ANY_TEXT = st.lists(FRAGMENTS, max_size=12).map("".join)
 NOT_BLANK = ANY_TEXT.filter(str.strip)
 WEIGHTS = st.floats(0, 100, exclude_min=True)
 SIGNED = st.builds(lambda sign, weight: sign * weight, st.sampled_from([1, -1]), WEIGHTS | st.just(1.0))
-TERMS = st.builds(TextTerm, NOT_BLANK, SIGNED) | st.builds(ImageTerm, NOT_BLANK, SIGNED)
+EDGES = st.lists(st.floats(0, 100), min_size=2, max_size=2, unique=True).map(sorted)
+REGIONS = st.builds(lambda x, y: Region(x[0], y[0], x[1], y[1]), EDGES, EDGES)
+TERMS = st.builds(TextTerm, NOT_BLANK, SIGNED) | st.builds(ImageTerm, NOT_BLANK, SIGNED, st.none() | REGIONS)
 SOME_TERMS = st.lists(TERMS, min_size=1, max_size=5).filter(lambda some: any(term.weight > 0 for term in some))
 WORD_FILTERS = st.one_of(
     st.tuples(st.sampled_from(["in", "camera", "lens"]), NOT_BLANK),

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgfind.core import decode, hashes, models, reading
+from imgfind.core import decode, formats, hashes, models, reading
 from imgfind.core.errors import UnreadablePhotoError
-from imgfind.core.reading import made_preview, read_bytes, read_photo
-from imgfind.core.records import Preprocess
+from imgfind.core.reading import full_picture, made_preview, read_bytes, read_photo
+from imgfind.core.records import PixelArray, Preprocess
 from tests.pictures import paint
 
 
@@ -342,3 +342,58 @@ def test_bytes_give_the_same_as_the_file(tmp_path: Path, preprocess: Preprocess)
 def test_bytes_that_are_no_picture_are_refused(data: bytes, preprocess: Preprocess) -> None:
     with pytest.raises(UnreadablePhotoError):
         read_bytes(data, preprocess)
+
+
+@pytest.mark.parametrize(("edge_px", "least", "most"), [(200, 200, 400), (10_000, 1200, 1200)])
+def test_a_picture_to_look_at_has_the_pixels_wanted(tmp_path: Path, edge_px: int, least: int, most: int) -> None:
+    photo = paint(tmp_path / "a.jpg", (0, 200, 0), (1600, 1200))
+
+    picture = full_picture(str(photo), edge_px)
+
+    assert (picture.width_px, picture.height_px) == (1600, 1200)
+    assert least <= min(picture.pixels.shape[:2]) <= most
+    assert np.allclose(picture.pixels.mean(axis=(0, 1)), (0, 200, 0), atol=6)
+
+
+@pytest.mark.parametrize("turn", range(9))
+def test_a_picture_to_look_at_is_upright(test_data: Path, turn: int) -> None:
+    def corners(number: int) -> PixelArray:
+        pixels = full_picture(str(test_data / f"photos/orientation/Landscape_{number}.jpg"), 100).pixels
+        return np.array([pixels[20, 20], pixels[20, -20], pixels[-20, 20], pixels[-20, -20]])
+
+    assert np.allclose(corners(turn), corners(1), atol=40)
+
+
+def test_a_picture_to_look_at_is_the_same_from_another_process(
+    test_data: Path, monkeypatch: pytest.MonkeyPatch, isolated: list[str]
+) -> None:
+    path = str(test_data / "photos/heic/example.heic")
+    there = full_picture(path, 300)
+    monkeypatch.setattr(formats, "RISKY", frozenset())
+    here = full_picture(path, 300)
+
+    assert isolated == [".heic"]
+    assert np.array_equal(there.pixels, here.pixels)
+    assert (there.width_px, there.height_px) == (here.width_px, here.height_px)
+
+
+def test_a_picture_that_cannot_be_looked_at_says_why(tmp_path: Path, test_data: Path, isolated: list[str]) -> None:
+    with pytest.raises(UnreadablePhotoError, match="went away"):
+        full_picture(str(tmp_path / "gone.jpg"), 100)
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(UnreadablePhotoError, match="not a picture"):
+        full_picture(str(tmp_path / "bad.jpg"), 100)
+    with pytest.raises(UnreadablePhotoError):
+        full_picture(str(test_data / "photos/raw/unsupported.rw2"), 100)
+    assert isolated == [".rw2"]
+
+
+def test_every_hostile_file_can_be_looked_at_or_says_why(test_data: Path) -> None:
+    for path in sorted(path for path in (test_data / "hostile").rglob("*") if path.is_file()):
+        try:
+            picture = full_picture(str(path), 1080)
+        except UnreadablePhotoError:
+            continue
+        assert picture.pixels.ndim == 3
+    assert not reading._workers.failed, "no decoder crashed or hung"
+    reading.end_workers()

@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imgfind.core import models
+from imgfind.core import content, cutoff, models, reading
 from imgfind.core.errors import ImgfindError, QueryError, UsageError
 from imgfind.core.filters import WordFilter
 from imgfind.core.indexing import IndexOptions
 from imgfind.core.job import Job
 from imgfind.core.library import Library
-from imgfind.core.records import Encoder, Hit
+from imgfind.core.query import Region, parse
+from imgfind.core.reading import ReadPhoto
+from imgfind.core.records import Encoder, Hit, Listing, ModelId, PhotoId, Section
 from imgfind.core.searching import NARROW, Searcher
 from imgfind.core.store import ModelVectors, Store
 from imgfind.core.vectors import VectorIndex
@@ -455,3 +458,215 @@ def test_photos_that_are_away_are_found_and_marked(library: Library, photos: Pat
         "near": False,
     }
     assert names(library.similar(str(tmp_path / "unplugged" / "red.jpg"), 1)) == ["red"]
+
+
+# Regions of pictures
+
+
+@pytest.fixture
+def two_halves(tmp_path: Path) -> Path:
+    """Return a picture that is red above and blue below, stored lying on its side."""
+    pixels = np.zeros((120, 90, 3), np.uint8)
+    pixels[:60, :, 0] = pixels[60:, :, 2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    path = tmp_path / "halves.png"
+    Image.fromarray(np.rot90(pixels)).save(path, exif=exif)
+    return path
+
+
+def test_a_region_is_searched_by_what_it_shows_of_the_upright_picture(library: Library, two_halves: Path) -> None:
+    assert names(library.search(f"image[0,0,100,50]:{two_halves}", 1)) == ["red"]
+    assert names(library.search(f"image[0,50,100,100]:{two_halves}", 1)) == ["blue"]
+    assert names(library.search(f"image[40,90,40.1,90.1]:{two_halves}", 1)) == ["blue"], "a single pixel will do"
+
+
+def test_a_region_of_a_photo_of_the_library_is_not_the_whole_photo(library: Library, two_halves: Path) -> None:
+    library.index([str(two_halves.parent)])
+
+    [whole, *_] = library.search(f"image:{two_halves}", 1)
+    [part, *_] = library.search(f"image[0,0,100,50]:{two_halves}", 1)
+
+    assert (Path(whole.path).stem, Path(part.path).stem) == ("halves", "red")
+
+
+def test_a_region_is_cut_out_in_the_other_process_too(
+    library: Library, two_halves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgfind.core.reading._isolated", lambda *_: True)
+
+    assert names(library.search(f"image[0,50,100,100]:{two_halves}", 1)) == ["blue"]
+
+
+def test_a_small_region_has_as_many_pixels_as_a_whole_picture(tmp_path: Path) -> None:
+    large = paint(tmp_path / "large.jpg", size=(4000, 3000))
+    preprocess = models.find_model("starter").preprocess
+    edges = (256, 200)
+
+    with large.open("rb") as file:
+        part = content.decoded(file, preprocess, ".jpg", Region(0, 0, 10, 10))
+
+    assert Image.open(io.BytesIO(part.preview)).size > edges
+    assert (part.width_px, part.height_px) == (4000, 3000)
+
+
+def test_a_query_picture_is_read_again_only_when_it_has_changed(
+    library: Library, two_halves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = reading.read_photo
+
+    def noted(path: str, *arguments: Any, **options: Any) -> ReadPhoto:
+        read.append(path)
+        return original(path, *arguments, **options)
+
+    monkeypatch.setattr(reading, "read_photo", noted)
+    for text in (f"image:{two_halves}", f"image:{two_halves} + r", f"image:{two_halves} + red"):
+        library.search(text, 1)
+    assert read == [str(two_halves)]
+
+    paint(two_halves, (0, 255, 0))
+    assert names(library.search(f"image:{two_halves}", 1)) == ["green"]
+
+
+# Listings and explanations
+
+
+@pytest.fixture
+def colourful(tmp_path: Path) -> Library:
+    """Return a library of forty photos from green to blue and three red ones."""
+    for number in range(40):
+        paint(tmp_path / "photos" / f"other{number:02}.jpg", (100, 60 + 5 * number, 255 - 5 * number))
+    for number in range(3):
+        paint(tmp_path / "photos" / f"red{number}.jpg")
+    library = Library(tmp_path / "library", load_encoder=FakeEncoder)
+    library.index([str(tmp_path / "photos")])
+    return library
+
+
+def stems(library: Library, listing: Listing) -> list[str]:
+    return [Path(path).stem for path in library.photos.paths(listing.photo_ids.tolist())]
+
+
+def test_a_listing_says_where_the_weaker_matches_begin(colourful: Library) -> None:
+    found = colourful.find(parse("red"), 100)
+
+    assert sorted(stems(colourful, found)[:3]) == ["red0", "red1", "red2"]
+    assert found.sections == (Section("strong", 0), Section("weaker", 3))
+    assert found.scores is not None
+    assert found.scores.tolist() == [hit.score for hit in colourful.search("red", 100)]
+    assert found.photo_ids.tolist() == [hit.photo_id for hit in colourful.search("red", 100)]
+    assert found.complete
+
+
+def test_the_line_does_not_move_with_what_is_asked_for(colourful: Library) -> None:
+    few = colourful.find(parse("red"), 2)
+    more = colourful.find(parse("red"), 5)
+    filtered = colourful.find(parse("red type:jpeg"), 100)
+
+    assert (few.sections, few.complete) == ((Section("strong", 0),), False)
+    assert (more.sections, more.complete) == ((Section("strong", 0), Section("weaker", 3)), False)
+    assert more.photo_ids[:2].tolist() == few.photo_ids.tolist()
+    assert filtered.sections == more.sections
+    assert colourful.find(parse("red"), 43).complete
+
+
+def test_the_line_follows_photos_that_come_later(colourful: Library, tmp_path: Path) -> None:
+    colourful.find(parse("blue"), 100)
+    for number in range(60):
+        paint(tmp_path / "photos" / f"new{number}.jpg")
+    colourful.index()
+
+    found = colourful.find(parse("red"), 100)
+
+    assert found.sections[0].key == "weaker", "most photos are red by now"
+
+
+def test_a_small_library_has_no_line(library: Library) -> None:
+    assert library.find(parse("red"), 10).sections == ()
+
+
+def test_filters_alone_give_the_timeline(library: Library, photos: Path) -> None:
+    paint(photos / "2021-05-06.jpg")
+    library.index()
+    found = Library(library.folder, load_encoder=no_encoder).find(parse("date:2021"), 1)
+
+    assert stems(library, found) == ["2021-05-06"]
+    assert (found.sections, found.scores) == ((Section("2021-05", 0),), None)
+
+
+def test_folders_in_a_listed_query_are_those_of_a_shell(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint(photos / "sub" / "a.jpg")
+    library.index()
+    monkeypatch.chdir(photos)
+
+    assert stems(library, library.find(parse("in:sub red"), 10)) == ["a"]
+    assert stems(library, library.find(parse("in:sub"), 10)) == ["a"]
+
+
+def test_a_library_that_is_not_there_yet_has_nothing_to_find(tmp_path: Path) -> None:
+    library = Library(tmp_path / "library", load_encoder=no_encoder)
+    library.warm_up()
+
+    for text in ("red", "date:2021"):
+        found = library.find(parse(text), 10)
+        assert (found.photo_ids.tolist(), found.sections, found.complete) == ([], (), True)
+    assert not library.folder.exists()
+
+
+def test_warming_up_loads_the_encoder_once(library: Library) -> None:
+    loaded: list[FakeEncoder] = []
+
+    def load(*arguments: Any, **options: Any) -> FakeEncoder:
+        loaded.append(FakeEncoder(*arguments, **options))
+        return loaded[-1]
+
+    warm = Library(library.folder, load_encoder=load)
+    warm.warm_up()
+    warm.search("red")
+
+    assert len(loaded) == 1
+
+
+def test_each_term_is_explained_by_itself(colourful: Library, two_halves: Path) -> None:
+    query = parse(f"2*red - green + image[0,50,100,100]:{two_halves} type:jpeg")
+    photo_id = colourful.find(parse("red"), 1).photo_ids.tolist()[0]
+
+    red, green, blue = colourful.explain(query, photo_id)
+
+    assert (red.term, green.term, blue.term) == query.terms
+    assert red.cosine == pytest.approx(colourful.search("red", 1)[0].score, abs=1e-3)
+    assert red.strength is not None
+    assert green.strength is not None
+    assert red.strength > 0.5 > green.strength
+
+
+def test_without_terms_or_without_a_vector_there_is_nothing_to_explain(library: Library) -> None:
+    [photo_id] = library.find(parse("red"), 1).photo_ids.tolist()
+
+    assert library.explain(parse("date:2021"), photo_id) == []
+    assert library.explain(parse("red"), PhotoId(999)) == []
+    assert [score.strength for score in library.explain(parse("red"), photo_id)] == [None]
+
+
+def test_the_background_of_a_large_library_is_a_sample_of_it(large: Searcher) -> None:
+    sample = large._read_vectors_behind(large.store.vector_id_bounds(large.model_id))
+    assert len(sample) == cutoff.SAMPLE
+
+    everything = np.concatenate([rows for _, rows in ModelVectors(large.store.database, large.model_id, DIM).read()])
+    for query in directions():
+        behind, whole = large._background(query), cutoff.background(everything.astype(np.float32) @ query)
+        assert behind is not None
+        assert whole is not None
+        assert behind.median == pytest.approx(whole.median, abs=0.1)
+        assert behind.spread == pytest.approx(whole.spread, rel=0.15)
+
+
+def test_gaps_between_vectors_leave_the_sample_whole(large: Searcher) -> None:
+    ids = large.store.vector_ids_near(large.model_id, np.array([-5, 1, 1, 2, MANY, MANY + 1]))
+
+    assert ids.tolist() == [1, 2, MANY]
+    assert large.store.vector_id_bounds(ModelId(99)) == (0, 0)
+    assert large.store.vector_ids_near(ModelId(99), np.array([0, 1])).tolist() == []

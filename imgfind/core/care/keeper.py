@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from imgfind.core import lock
+from imgfind.core import lock, thumbs
 from imgfind.core.care import backups, diagnosis, export, mending, pruning
 from imgfind.core.care.backups import Restored
 from imgfind.core.care.diagnosis import VECTORS_FOLDER, Patient, Result
@@ -64,6 +64,11 @@ class Care:
                 source = ModelVectors(store.database, model.model_id, model.dim)
                 VectorIndex(self._folder / VECTORS_FOLDER / f"{model.model_id}.hnsw", model.dim, source).refresh(job)
             return pruned
+
+    def clear_previews(self) -> None:
+        """Throw the preview cache away; thumbnails are made from the photos until these are indexed anew."""
+        with lock.held(self._folder):
+            thumbs.discard(self._folder)
 
     def photo_lines(self, form: str) -> Iterator[bytes]:
         """Yield all photos as UTF-8 lines of ``csv`` (a header first) or ``jsonl``."""
