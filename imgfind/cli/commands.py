@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from imgfind.cli import models, printing, roots
+from imgfind.cli import models, printing, priority, roots, trash
 from imgfind.cli.care import CARE_COMMANDS
-from imgfind.cli.progress import Bar, json_line, reporter
+from imgfind.cli.progress import Bar, json_line, reporter, told_errors
 from imgfind.cli.stopping import cancelled_by_signals
 from imgfind.core import (
     Cancelled,
@@ -21,6 +21,7 @@ from imgfind.core import (
     Job,
     Library,
     paths,
+    wording,
 )
 from imgfind.core.roots import hint
 
@@ -34,7 +35,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _index(library: Library, options: argparse.Namespace) -> None:
-    with Bar() as bar:
+    if options.background:
+        priority.lower()
+    with told_errors(options.progress), Bar() as bar:
         job = Job(reporter(options.progress, bar))
         with cancelled_by_signals(job):
             if options.watch:
@@ -110,11 +113,11 @@ def _tell_what_is_missing(summary: IndexSummary) -> None:
         printing.to_stderr(hint(root, folder))
     if summary.offline:
         printing.to_stderr(
-            f"Kept as offline: {printing.count(summary.offline, 'photo')}; the drive is away, or too many vanished at"
+            f"Kept as offline: {wording.count(summary.offline, 'photo')}; the drive is away, or too many vanished at"
             " once. If they are deleted for good: imgfind index --confirm-missing, or imgfind roots forget FOLDER"
         )
     if summary.problems:
-        printing.to_stderr(f"{printing.count(summary.problems, 'file')} could not be read; see: imgfind problems")
+        printing.to_stderr(f"{wording.count(summary.problems, 'file')} could not be read; see: imgfind problems")
 
 
 def _print_summary(summary: IndexSummary) -> None:
@@ -126,8 +129,8 @@ def _print_summary(summary: IndexSummary) -> None:
         "files unchanged" if summary.unchanged != 1 else "file unchanged": summary.unchanged,
     }
     told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "nothing to do"
-    rate = f" ({printing.rate(summary.encoded / summary.seconds)} img/s)" if summary.encoded else ""
-    photos = printing.count(summary.photos, "photo")
+    rate = f" ({wording.rate(summary.encoded / summary.seconds)} img/s)" if summary.encoded else ""
+    photos = wording.count(summary.photos, "photo")
     printing.line(f"{photos} in the library: {told}, in {summary.seconds:,.1f} s{rate}.")
 
 
@@ -193,14 +196,15 @@ def _show(library: Library, options: argparse.Namespace) -> None:
     lines = {
         "photo": paths.displayed(found.path) + ("  (offline)" if found.offline else ""),
         "root": paths.displayed(found.root),
-        "size": f"{found.width_px} x {found.height_px} px, {found.format}, {printing.size(found.size_bytes)}",
-        "taken": f"{found.taken_at} ({printing.TAKEN_FROM[found.taken_at_source]})" if found.taken_at_source else None,
+        "size": f"{found.width_px} x {found.height_px} px, {found.format}, {wording.size(found.size_bytes)}",
+        "taken": f"{found.taken_at} ({wording.TAKEN_FROM[found.taken_at_source]})" if found.taken_at_source else None,
         "camera": facts.camera,
         "lens": facts.lens,
-        "exposure": printing.exposure(facts),
+        "exposure": wording.exposure(facts),
         "position": position,
         "modified": modified,
         "content": found.content_hash.hex(),
+        "marks": ", ".join(mark for mark in ("favourite", "hidden") if getattr(found, mark)),
         "copies": "\n".join(paths.displayed(copy) for copy in found.copies),
         "pair": "\n".join(f"{pair.kind} with {paths.displayed(pair.partner)}" for pair in pairs),
     }
@@ -226,6 +230,7 @@ _COMMANDS: dict[str, Callable[[Library, argparse.Namespace], None]] = {
     "similar": _similar,
     "show": _show,
     "problems": _problems,
+    "trash": trash.run,
     **CARE_COMMANDS,
     "roots": roots.run,
     "models": models.run,

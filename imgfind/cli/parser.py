@@ -8,6 +8,7 @@ from imgfind import __version__
 from imgfind.cli.care import add_care
 from imgfind.cli.models import add_models
 from imgfind.cli.roots import EPILOG, add_roots
+from imgfind.cli.trash import add_trash
 from imgfind.core.config import DEVICES
 from imgfind.core.paths import displayed
 
@@ -17,6 +18,7 @@ Nothing leaves the machine."""
 
 _EXAMPLES = """\
 examples:
+  imgfind                             open the window
   imgfind index ~/Pictures
   imgfind search "dog at the sea"
   imgfind similar holiday.jpg
@@ -31,6 +33,7 @@ the language:
   beach - people           the first, not the second
   2*red car + 0.5*street   some words count more
   image:pic.jpg - people   start from a picture
+  image[0,25,50,75]:a.jpg  or a part of it: left, top, right, bottom in per cent
   "2*3 - 1"                quotes take words as they are
 
 filters, before, behind or instead of the words (then the newest come first);
@@ -41,7 +44,7 @@ a minus leaves out what the filter finds:
   type:heic                jpeg, png, raw, tiff, webp, avif, gif, jxl ...
   size:>2MB                or size:1MB..3MB; width:>4000 and height: in pixels
   orientation:portrait     or landscape, square
-  is:offline               or online, raw, gps
+  is:favourite             or hidden (else left out), offline, online, raw, gps
 
 examples:
   imgfind search dog at the sea
@@ -89,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         added.set_defaults(command=name)
         return added
 
+    command("gui", "open the window; the same as imgfind alone", _GUI_EPILOG, json=False)
     _add_index(command("index", "index folders, or bring the library up to date", _INDEX_EPILOG, json=False))
     search = command("search", "find photos by words, pictures or both", _QUERY_HELP)
     search.add_argument("query", metavar="QUERY", nargs="+", help="what to look for; several words need no quotes")
@@ -99,11 +103,20 @@ def build_parser() -> argparse.ArgumentParser:
     show = command("show", "show what is known of one photo", "example:\n  imgfind show ~/Pictures/dog.jpg\n")
     show.add_argument("photo", metavar="PHOTO", help="the path of a photo in the library")
     command("problems", "list files that could not be read, and why", "example:\n  imgfind problems\n")
+    add_trash(command)
     add_care(command)
     add_roots(command("roots", "list the folders of the library; add, remove, relocate or forget them", EPILOG), common)
     add_models(command("models", "list, fetch, choose and remove encoders", ""), [common])
     return parser
 
+
+_GUI_EPILOG = """\
+A second start brings the window that is open to the front.
+
+examples:
+  imgfind gui
+  imgfind gui --library /media/disk/imgfind
+"""
 
 _INDEX_EPILOG = """\
 A folder that is new is added to the library; a folder below an added one
@@ -174,6 +187,7 @@ def _add_index(index: argparse.ArgumentParser) -> None:
         help="how often --watch looks at what the system does not tell about: network shares, drives that are away"
         " (default: 10)",
     )
+    index.add_argument("--background", action="store_true", help="let all other programs go first")
     index.add_argument(
         "--progress",
         choices=("auto", "json", "none"),
