@@ -243,7 +243,7 @@ def a_text(folder):
     [
         (foreign_database, "is a database of another program; name another folder with --library."),
         (a_text, "is damaged or no imgfind library (file is not a database); restore it from a backup, or name "),
-        (newer_schema, "was written by a newer imgfind (schema 99, this one knows 2); update imgfind to open it."),
+        (newer_schema, "was written by a newer imgfind (schema 99, this one knows 3); update imgfind to open it."),
     ],
 )
 def test_what_is_no_library_of_ours_is_left_alone(library, imgfind, command, spoil, said):

@@ -11,7 +11,7 @@ from typing import Any
 from imgfind.cli import printing
 from imgfind.cli.progress import Bar, reporter
 from imgfind.cli.stopping import cancelled_by_signals
-from imgfind.core import ImgfindError, Job, Library, Status, UsageError, paths
+from imgfind.core import ImgfindError, Job, Library, Status, UsageError, paths, wording
 from imgfind.core.care.diagnosis import Result
 from imgfind.core.care.export import FORMATS
 from imgfind.core.care.mending import losses
@@ -84,7 +84,7 @@ def add_care(command: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="SIZE",
         type=_size,
         default=PREVIEWS_CAP_BYTES,
-        help=f"previews may take so much, as in 500MB (default: {printing.size(PREVIEWS_CAP_BYTES)})",
+        help=f"previews may take so much, as in 500MB (default: {wording.size(PREVIEWS_CAP_BYTES)})",
     )
     prune.add_argument("--dry-run", action="store_true", help="only say what would go")
     export = command("export", "write photos or vectors for other programs", _EXPORT_EPILOG, json=False)
@@ -142,7 +142,7 @@ def _status_lines(found: Status) -> dict[str, str | None]:
         for use in found.models
     ]
     decisions = [f"{name}: {choice}" for name, choice in found.decisions.items()]
-    sizes = [f"{name} {printing.size(size)}" for name, size in found.sizes.items() if size]
+    sizes = [f"{name} {wording.size(size)}" for name, size in found.sizes.items() if size]
     return {
         "library": paths.displayed(found.folder),
         "photos": f"{found.photos:,}" + (f" ({found.offline:,} offline)" if found.offline else ""),
@@ -155,7 +155,7 @@ def _status_lines(found: Status) -> dict[str, str | None]:
         "waiting": _waiting(found),
         "vectors": f"{found.vectors:,}",
         "device": found.device,
-        "on disk": f"{printing.size(found.size_bytes)} ({', '.join(sizes)})" if sizes else None,
+        "on disk": f"{wording.size(found.size_bytes)} ({', '.join(sizes)})" if sizes else None,
         "indexed": found.indexed_at,
         "backup": found.backup_at or "none yet",
         "chosen": "\n".join(decisions),
@@ -169,7 +169,7 @@ def _waiting(found: Status) -> str | None:
     if target is None or not (target.waiting or target.waiting_offline):
         return None
     offline = f" ({target.waiting_offline:,} offline)" if target.waiting_offline else ""
-    return printing.count(target.waiting + target.waiting_offline, "photo") + offline
+    return wording.count(target.waiting + target.waiting_offline, "photo") + offline
 
 
 def doctor(library: Library, options: argparse.Namespace) -> None:
@@ -191,7 +191,7 @@ def doctor(library: Library, options: argparse.Namespace) -> None:
         printing.table([row for result in results for row in _rows(result)], ("check", "state", ""))
     if broken:
         hint = "" if options.repair else "; to mend it: imgfind doctor --repair"
-        raise ImgfindError(f"{printing.count(len(broken), 'check')} of {len(results)} found something broken{hint}")
+        raise ImgfindError(f"{wording.count(len(broken), 'check')} of {len(results)} found something broken{hint}")
 
 
 def _rows(result: Result) -> Iterator[tuple[str, str, str]]:
@@ -233,7 +233,7 @@ def prune(library: Library, options: argparse.Namespace) -> None:
 
 def _pruned(pruned: Pruned) -> str:
     parts = [
-        printing.count(number, noun)
+        wording.count(number, noun)
         for noun, number in (
             ("vanished content", pruned.contents),
             ("vector", pruned.vectors),
@@ -247,7 +247,7 @@ def _pruned(pruned: Pruned) -> str:
     told = ", ".join(parts)
     if pruned.dry_run:
         return f"Would delete {told}."
-    return f"Deleted {told}; {printing.size(pruned.freed_bytes)} given back to the disk."
+    return f"Deleted {told}; {wording.size(pruned.freed_bytes)} given back to the disk."
 
 
 def export(library: Library, options: argparse.Namespace) -> None:
@@ -257,7 +257,7 @@ def export(library: Library, options: argparse.Namespace) -> None:
             raise UsageError("Vectors need a file: imgfind export vectors FILE.npy")
         with _job() as job:
             count = library.care.export_vectors(options.file, force=options.force, job=job)
-        printing.to_stderr(f"Wrote {printing.count(count, 'vector')} to {paths.displayed(options.file)}.")
+        printing.to_stderr(f"Wrote {wording.count(count, 'vector')} to {paths.displayed(options.file)}.")
     elif options.file == "-":
         sys.stdout.flush()
         for line in library.care.photo_lines(options.format):
@@ -265,7 +265,7 @@ def export(library: Library, options: argparse.Namespace) -> None:
     else:
         with _job() as job:
             count = library.care.export_photos(options.file, options.format, force=options.force, job=job)
-        printing.to_stderr(f"Wrote {printing.count(count, 'photo')} to {paths.displayed(options.file)}.")
+        printing.to_stderr(f"Wrote {wording.count(count, 'photo')} to {paths.displayed(options.file)}.")
 
 
 CARE_COMMANDS: dict[str, Callable[[Library, argparse.Namespace], None]] = {

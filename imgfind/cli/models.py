@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from imgfind.cli import printing
-from imgfind.cli.progress import Bar, json_line, reporter
+from imgfind.cli.progress import Bar, json_line, reporter, told_errors
 from imgfind.cli.stopping import cancelled_by_signals
-from imgfind.core import Cancelled, ImgfindError, Job, Library, LibraryError, downloading, models, paths, presets
+from imgfind.core import (
+    Cancelled,
+    ImgfindError,
+    Job,
+    Library,
+    LibraryError,
+    downloading,
+    models,
+    paths,
+    presets,
+    wording,
+)
 from imgfind.core.switching import ModelUse
 
 _EPILOG = """\
@@ -153,7 +164,7 @@ class _Downloaded:
 
 
 def _download(_library: Library, options: argparse.Namespace) -> None:
-    with Bar(in_bytes=True) as bar:
+    with told_errors(options.progress), Bar(in_bytes=True) as bar:
         job = Job(reporter(options.progress, bar))
         with cancelled_by_signals(job):
             try:
@@ -167,7 +178,7 @@ def _download(_library: Library, options: argparse.Namespace) -> None:
     if options.json:
         printing.document(printing.plain(done))
         return
-    printing.line(f"{paths.displayed(done.name)} is on this disk ({printing.size(done.size_bytes)}).")
+    printing.line(f"{paths.displayed(done.name)} is on this disk ({wording.size(done.size_bytes)}).")
     printing.to_stderr(f"Use it with: imgfind models use {paths.displayed(options.name)}")
 
 
@@ -180,10 +191,10 @@ def _use(library: Library, options: argparse.Namespace) -> None:
     if use.is_active:
         printing.line(f"This library is searched with {name}.")
     else:
-        photos = printing.count(use.waiting, "photo")
+        photos = wording.count(use.waiting, "photo")
         printing.line(f"{photos} wait for {name}; encode them with: imgfind index. Until then the old model answers.")
     if use.waiting_offline:
-        photos = printing.count(use.waiting_offline, "offline photo")
+        photos = wording.count(use.waiting_offline, "offline photo")
         printing.to_stderr(f"{photos} will be found again once they are back and indexed.")
 
 
@@ -200,6 +211,6 @@ def _remove(library: Library, options: argparse.Namespace) -> None:
         printing.document({"vectors": removed.vectors, "library_bytes": library_bytes, "files_bytes": freed_bytes})
         return
     printing.line(
-        f"Removed {printing.count(removed.vectors, 'vector')} ({printing.size(removed.freed_bytes)} of the library)"
-        f" and {printing.size(freed_bytes)} of files."
+        f"Removed {wording.count(removed.vectors, 'vector')} ({wording.size(removed.freed_bytes)} of the library)"
+        f" and {wording.size(freed_bytes)} of files."
     )

@@ -6,18 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
-from imgfind.core import Facts, Hit, ImgfindError, paths
-
-TAKEN_FROM = {
-    "exif": "from the camera",
-    "xmp": "from an XMP sidecar",
-    "name": "from the file's name",
-    "file": "from the file's time",
-}
-_LONGEST_FRACTION_S = 0.26
-"""Cameras show 1/4 s and faster as fractions, longer times as decimals (0.3 s)."""
+from imgfind.core import Hit, ImgfindError, paths
 
 
 def prepare_streams() -> None:
@@ -56,8 +47,12 @@ def flushed() -> Iterator[None]:
 
 def discard_output() -> None:
     """Send what is still buffered nowhere, so that nothing complains of it when the program ends."""
+    _discard(sys.stdout)
+
+
+def _discard(stream: TextIO) -> None:
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextlib.contextmanager
@@ -80,8 +75,11 @@ def line(text: str) -> None:
 
 
 def to_stderr(text: str) -> None:
-    """Print for the person at the terminal, not for the results."""
-    print(text, file=sys.stderr)
+    """Print for the person at the terminal, or the program that watches; where it has gone, the work goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
 
 
 def complain(message: str) -> None:
@@ -130,20 +128,6 @@ def rank(hit: Hit) -> str:
     return f"{hit.score:.3f}"
 
 
-def exposure(facts: Facts) -> str:
-    """Return how a photo was exposed, as far as it is known: ``1/250 s, f/2.8, ISO 400, 50 mm``."""
-    parts = []
-    if (seconds := facts.exposure_s) is not None:
-        parts.append(f"1/{1 / seconds:.0f} s" if seconds <= _LONGEST_FRACTION_S else f"{seconds:.3g} s")
-    if facts.f_number is not None:
-        parts.append(f"f/{facts.f_number:.3g}")
-    if facts.iso is not None:
-        parts.append(f"ISO {facts.iso}")
-    if facts.focal_length_mm is not None:
-        parts.append(f"{facts.focal_length_mm:.4g} mm")
-    return ", ".join(parts)
-
-
 def located(path: str) -> dict[str, str]:
     """Return a path as JSON carries it: as text, and as a URI that is exact for every file name."""
     return {"path": path, "uri": paths.uri(path)}
@@ -155,25 +139,3 @@ def plain(record: Any) -> dict[str, Any]:
         return dataclasses.asdict(record)
     fields: dict[str, Any] = record._asdict()
     return fields
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number of things: ``1 photo``, ``2,000 photos``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def size(size_bytes: int) -> str:
-    """Return a size for people."""
-    if size_bytes < 1000:
-        return count(size_bytes, "byte")
-    value = size_bytes / 1000
-    for unit in ("KB", "MB", "GB"):
-        if round(value, 1) < 1000:
-            return f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:,.1f} TB"
-
-
-def rate(per_s: float) -> str:
-    """Return a rate for people; a slow one is not rounded to nothing."""
-    return f"{per_s:,.0f}" if per_s >= 10 else f"{per_s:.2g}"

@@ -1,14 +1,16 @@
 """Shows how far indexing is: a bar for people, JSON lines for programs."""
 
+import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
-from imgfind.core import Progress
+from imgfind.cli import printing
+from imgfind.core import ImgfindError, Progress
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -60,7 +62,19 @@ def json_line(stage: str, record: "DataclassInstance") -> None:
     """Write one record as one line on stderr; a summary is the last."""
     # Not asdict on the record itself: it cannot copy a Counter.
     values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    print(json.dumps({"stage": stage, **values}, default=dataclasses.asdict), file=sys.stderr, flush=True)
+    printing.to_stderr(json.dumps({"stage": stage, **values}, default=dataclasses.asdict))
+
+
+@contextlib.contextmanager
+def told_errors(choice: str) -> Iterator[None]:
+    """Tell an error of the block as a JSON line as well, where ``--progress`` asks for that."""
+    try:
+        yield
+    except ImgfindError as error:
+        if choice == "json":
+            told = {"stage": "error", "error": type(error).__name__, "message": str(error)}
+            printing.to_stderr(json.dumps(told))
+        raise
 
 
 def reporter(choice: str, bar: Bar) -> Callable[[Progress], None] | None:

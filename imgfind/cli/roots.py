@@ -3,7 +3,7 @@
 import argparse
 
 from imgfind.cli import printing
-from imgfind.core import Library, paths
+from imgfind.core import Library, paths, wording
 
 EPILOG = """\
 remove: the folder no longer belongs to the library, whether it is there or
@@ -84,15 +84,15 @@ def _add(library: Library, options: argparse.Namespace) -> None:
 def _remove(library: Library, options: argparse.Namespace) -> None:
     for folder in options.folders:
         root = library.remove_root(folder)
-        printing.line(f"Forgot {paths.displayed(root.path)} with {printing.count(root.photos, 'photo')}.")
+        printing.line(f"Forgot {paths.displayed(root.path)} with {wording.count(root.photos, 'photo')}.")
 
 
 def _relocate(library: Library, options: argparse.Namespace) -> None:
     photos = library.relocate_root(options.old, options.new, force=options.force)
-    printing.line(f"{printing.count(photos, 'photo')} relocated.")
+    printing.line(f"{wording.count(photos, 'photo')} relocated.")
     printing.to_stderr("What has changed meanwhile is found by: imgfind index")
 
 
 def _forget(library: Library, options: argparse.Namespace) -> None:
     photos = library.forget_offline(options.folder)
-    printing.line(f"Forgot {printing.count(photos, 'photo')}.")
+    printing.line(f"Forgot {wording.count(photos, 'photo')}.")

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from imgfind.cli import printing
+from imgfind.core import wording
 from tests.command_line import child_command, child_environment, run_child
 from tests.pictures import age, paint
 
@@ -187,7 +187,7 @@ def test_a_signal_stops_indexing_and_finished_batches_stay(photos, imgfind, numb
     assert err == "Stopped. What was finished is kept; run the command again to go on.\n"
     kept = imgfind("status", "--json").json["photos"]
     assert 1 <= kept < 10
-    rest = f"{10 - kept} encoded, {printing.count(kept, 'file')} unchanged"
+    rest = f"{10 - kept} encoded, {wording.count(kept, 'file')} unchanged"
     assert imgfind("index").text.startswith(f"10 photos in the library: {rest}, in ")
 
 
