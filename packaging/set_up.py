@@ -32,6 +32,9 @@ QT_LIBRARIES = {
 }
 """Debian package -> library that Qt's xcb plug-in loads. Only a window needs them, so they may be missing."""
 
+SCREEN_PROGRAMS = {"xvfb": "Xvfb", "xdotool": "xdotool"}
+"""Debian package -> program with which the tests drive the window on a screen of their own; they skip without."""
+
 # A fresh machine often runs its automatic upgrades: wait for their lock. A dead mirror must not hold a build for hours.
 APT_OPTIONS = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::http::Timeout=30")
 
@@ -111,8 +114,9 @@ def provide_qt_libraries() -> None:
     if sys.platform != "linux":
         return
     missing = [package for package, library in QT_LIBRARIES.items() if not loads(library)]
+    missing += [package for package, program in SCREEN_PROGRAMS.items() if shutil.which(program) is None]
     if missing and not install_debian_packages(missing):
-        print(f"Going on without libraries that only a window needs. To have them, run: {apt_command_to_show(missing)}")
+        print(f"Going on without what only a window and its tests need. To have it, run: {apt_command_to_show(missing)}")
 
 
 def loads(library: str) -> bool:

@@ -80,8 +80,17 @@ def test_help_is_printed_by_the_module_and_by_the_installed_command() -> None:
 def test_no_module_loads_a_heavy_package_when_it_is_imported() -> None:
     """Only ``encode`` and ``vectors`` may load theirs at once; then whoever uses these two imports them late."""
     allowed = {"imgfind.core.encode", "imgfind.core.vectors", "imgfind.__main__"}
-    statements = "\n".join(f"import {name}" for name in modules() if name not in allowed)
+    window = "imgfind.gui"
+    statements = "\n".join(f"import {name}" for name in modules() if name not in allowed and window not in name)
     assert loaded_by(statements) & HEAVY == set()
+
+
+def test_the_window_loads_qt_and_nothing_else_that_is_heavy() -> None:
+    assert loaded_by("import imgfind.gui.app") & HEAVY == {"PySide6", "shiboken6"}
+
+
+def test_the_program_loads_no_qt_before_a_window_is_wanted() -> None:
+    assert loaded_by("import imgfind.__main__") & HEAVY == set()
 
 
 def test_every_module_can_be_imported_first() -> None:

@@ -1,0 +1,1 @@
+"""The window. Knows the core and Qt; nobody knows it but the program that starts it."""
