@@ -4,6 +4,7 @@ PYTHON ?= python3
 BENCH_ARGS ?=
 STORY_ARGS ?=
 PYTEST_ARGS ?=
+SCREENSHOT_ARGS ?=
 
 # Taken as it was typed ($$ and blanks included) and handed on through the environment, so that no shell reads it again.
 export IMGFIND_DEMO_PHOTOS := $(value PHOTOS)
@@ -12,7 +13,7 @@ unexport PHOTOS
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo story readme test lint format bench-index bench-search clean
+.PHONY: help setup app demo story readme screenshots test lint format bench-index bench-search bench-gui clean
 
 help: ## List the targets
 	@echo "Targets:"
@@ -20,6 +21,9 @@ help: ## List the targets
 
 setup: ## Make .venv with everything in it (nothing to do: a moment)
 	@"$(PYTHON)" packaging/set_up.py
+
+app: setup ## Open the window
+	@$(RUN) -m imgfind gui
 
 demo: setup ## Try imgfind on sample photos, or on your own: make demo PHOTOS=/folder
 	@$(RUN) packaging/demo.py $${IMGFIND_DEMO_PHOTOS:+--photos="$$IMGFIND_DEMO_PHOTOS"}
@@ -29,6 +33,9 @@ story: setup ## Live two weeks of a family's life with imgfind, and check each d
 
 readme: setup ## Measure the tables of README.md anew and write them into it
 	@$(RUN) packaging/readme_tables.py
+
+screenshots: setup ## Take the pictures of the window anew, for README.md and to look at (demo/screens)
+	@$(RUN) packaging/screenshots.py $(SCREENSHOT_ARGS)
 
 test: lint ## Run the linters and all tests (PYTEST_ARGS="-k name" for some)
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
@@ -48,6 +55,9 @@ bench-index: setup ## Measure the speed of indexing (BENCH_ARGS="..." goes to th
 
 bench-search: setup ## Measure the speed of searching (BENCH_ARGS="..." goes to the script)
 	@$(RUN) benchmarks/bench_search.py $(BENCH_ARGS)
+
+bench-gui: setup ## Measure the speed of the window (BENCH_ARGS="..." goes to the script)
+	@$(RUN) benchmarks/bench_gui.py $(BENCH_ARGS)
 
 clean: ## Remove .venv, caches and built files; results of benchmarks stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo
