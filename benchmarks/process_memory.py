@@ -10,3 +10,9 @@ def peak_memory_bytes() -> int:
     """
     status = Path("/proc/self/status").read_text("utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def memory_bytes() -> int:
+    """Return what this process has in memory now."""
+    status = Path("/proc/self/status").read_text("utf-8")
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024

@@ -116,7 +116,9 @@ def provide_qt_libraries() -> None:
     missing = [package for package, library in QT_LIBRARIES.items() if not loads(library)]
     missing += [package for package, program in SCREEN_PROGRAMS.items() if shutil.which(program) is None]
     if missing and not install_debian_packages(missing):
-        print(f"Going on without what only a window and its tests need. To have it, run: {apt_command_to_show(missing)}")
+        print(
+            f"Going on without what only a window and its tests need. To have it, run: {apt_command_to_show(missing)}"
+        )
 
 
 def loads(library: str) -> bool:

@@ -23,7 +23,8 @@ EXIT_DONE, EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 def main(arguments: Sequence[str] | None = None, *, open_window: WindowOpener | None = None) -> int:
     """Run one command (``sys.argv`` without the program by default) and return its exit code.
 
-    ``open_window`` is None where there is no screen. Raises SystemExit, as argparse does, behind ``--help`` and ``--version`` and where the arguments make no sense.
+    ``open_window`` is None where there is no screen. Raises SystemExit, as argparse does, behind ``--help`` and
+    ``--version`` and where the arguments make no sense.
     """
     printing.prepare_streams()
     try:

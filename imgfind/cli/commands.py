@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from imgfind.cli import models, printing, priority, roots, trash
+from imgfind.cli import compare, duplicates, models, printing, priority, roots, trash
 from imgfind.cli.care import CARE_COMMANDS
 from imgfind.cli.progress import Bar, json_line, reporter, told_errors
 from imgfind.cli.stopping import cancelled_by_signals
@@ -230,6 +230,8 @@ _COMMANDS: dict[str, Callable[[Library, argparse.Namespace], None]] = {
     "similar": _similar,
     "show": _show,
     "problems": _problems,
+    "duplicates": duplicates.run,
+    "compare": compare.run,
     "trash": trash.run,
     **CARE_COMMANDS,
     "roots": roots.run,

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 from imgfind import __version__
 from imgfind.cli.care import add_care
+from imgfind.cli.compare import add_compare
+from imgfind.cli.duplicates import add_duplicates
 from imgfind.cli.models import add_models
 from imgfind.cli.roots import EPILOG, add_roots
 from imgfind.cli.trash import add_trash
@@ -103,6 +105,8 @@ def build_parser() -> argparse.ArgumentParser:
     show = command("show", "show what is known of one photo", "example:\n  imgfind show ~/Pictures/dog.jpg\n")
     show.add_argument("photo", metavar="PHOTO", help="the path of a photo in the library")
     command("problems", "list files that could not be read, and why", "example:\n  imgfind problems\n")
+    add_duplicates(command)
+    add_compare(command)
     add_trash(command)
     add_care(command)
     add_roots(command("roots", "list the folders of the library; add, remove, relocate or forget them", EPILOG), common)

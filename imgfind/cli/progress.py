@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from tqdm import tqdm
-
 from imgfind.cli import printing
 from imgfind.core import ImgfindError, Progress
 
@@ -38,6 +36,8 @@ class Bar:
 
     def show(self, progress: Progress) -> None:
         """Bring the bar up to date."""
+        from tqdm import tqdm  # noqa: PLC0415 (45 ms that the window and most commands can do without)
+
         if progress.stage != self._stage:
             if self._bar is not None:
                 self._bar.close()

@@ -34,42 +34,48 @@ def run(library: Library, options: argparse.Namespace) -> None:
     if bool(options.photos) == options.undo:
         raise UsageError("Name photos, or --undo; see: imgfind trash --help")
     removing = library.removing
-    for sentence in removing.recover():
-        printing.to_stderr(sentence)
+    tell_recovered(removing)
     if options.undo:
-        _undo(removing, options)
+        undo(removing, options)
     else:
         _remove(removing, options)
 
 
+def tell_recovered(removing: Removing) -> None:
+    """Finish what a crash has interrupted, and tell of it."""
+    for sentence in removing.recover():
+        printing.to_stderr(sentence)
+
+
 def _remove(removing: Removing, options: argparse.Namespace) -> None:
     ids = removing.ids_of(options.photos)
-    with _job() as job:
+    with moving_job() as job:
         removal = removing.remove(ids, job)
     if options.json:
         batch = removal.batch if removal.trashed else None
-        printing.document({"batch": batch, "trashed": removal.trashed, "failed": _documents(removal.failed)})
+        printing.document({"batch": batch, "trashed": removal.trashed, "failed": documents(removal.failed)})
     elif removal.trashed:
         printing.line(f"Moved {wording.count(removal.trashed, 'photo')} to the trash.")
         printing.to_stderr("To put back what was moved: imgfind trash --undo")
-    _tell_failures(removal.failed, "left alone")
+    tell_failures(removal.failed, "left alone")
 
 
-def _undo(removing: Removing, options: argparse.Namespace) -> None:
+def undo(removing: Removing, options: argparse.Namespace) -> None:
+    """Put back what was moved last. Raises :class:`ImgfindError` where something cannot come back."""
     batch = removing.last_batch()
     if batch is None:
         raise ImgfindError("There is nothing to put back.")
-    with _job() as job:
+    with moving_job() as job:
         undone = removing.undo(batch, job)
     if options.json:
-        printing.document({"batch": batch, "restored": undone.restored, "failed": _documents(undone.failed)})
+        printing.document({"batch": batch, "restored": undone.restored, "failed": documents(undone.failed)})
     elif undone.restored:
         printing.line(f"Put back {wording.count(undone.restored, 'photo')}.")
-    _tell_failures(undone.failed, "not put back")
+    tell_failures(undone.failed, "not put back")
 
 
 @contextlib.contextmanager
-def _job() -> Iterator[Job]:
+def moving_job() -> Iterator[Job]:
     """Yield a job that shows a bar on a terminal and that signals stop."""
     with Bar() as bar:
         job = Job(reporter("auto", bar))
@@ -82,11 +88,13 @@ def _job() -> Iterator[Job]:
             raise
 
 
-def _documents(failed: Sequence[FileProblem]) -> list[dict[str, str]]:
+def documents(failed: Sequence[FileProblem]) -> list[dict[str, str]]:
+    """Return files and what became of them, as JSON carries them."""
     return [{**printing.located(problem.path), "reason": problem.reason} for problem in failed]
 
 
-def _tell_failures(failed: Sequence[FileProblem], what: str) -> None:
+def tell_failures(failed: Sequence[FileProblem], what: str) -> None:
+    """Tell which files stayed and why. Raises :class:`ImgfindError` where there are any."""
     for problem in failed:
         printing.to_stderr(f"{paths.displayed(problem.path)}: {problem.reason}")
     if failed:

@@ -30,6 +30,7 @@ class Access:
         self.openings = 0
         """How often the reader was opened: what SQLite says of changes can be compared within one opening only."""
         self._opened: Store | None = None
+        self._identity: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Close the reader; the next one to read opens it again."""
@@ -39,14 +40,33 @@ class Access:
 
     def reading(self) -> Store:
         """Return the reader. Raises :class:`LibraryError` where there is no library, or one of an older schema."""
-        if self._opened is None:
-            self._opened = Store.open(self.folder, readonly=True)
+        opened = self._still_open()
+        if opened is None:
+            self._identity = self._identity_now()
+            opened = self._opened = Store.open(self.folder, readonly=True)
             self.openings += 1
-        return self._opened
+        return opened
 
     def existing(self) -> Store | None:
         """Return the reader, None where there is no library. Raises :class:`LibraryError` for an older schema."""
-        return self.reading() if self._opened is not None or Store.exists(self.folder) else None
+        return self._still_open() or (self.reading() if Store.exists(self.folder) else None)
+
+    def _still_open(self) -> Store | None:
+        """Return the reader, if there is one of the file that is the catalogue now.
+
+        Of a catalogue that was deleted, or that another has taken the place of, SQLite reads on without a word.
+        """
+        if self._opened is not None and self._identity_now() != self._identity:
+            self.close()
+        return self._opened
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        """Return which file the catalogue is, None where there is none; takes microseconds."""
+        try:
+            status = os.stat(self.folder / CATALOGUE_FILE)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def updated(self) -> Store | None:
         """Return the reader, None where there is no library; one of an older schema is brought to ours first."""

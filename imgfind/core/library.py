@@ -35,6 +35,7 @@ from imgfind.core.care.backups import RESTORED
 from imgfind.core.care.diagnosis import VECTORS_FOLDER
 from imgfind.core.care.pruning import size_bytes
 from imgfind.core.care.status import DEVICE, Status
+from imgfind.core.deduplicating import Deduplicating
 from imgfind.core.errors import LibraryError, ModelError, UsageError
 from imgfind.core.indexing import Indexer, IndexOptions, IndexSummary
 from imgfind.core.job import Cancelled, Job
@@ -255,14 +256,7 @@ class Library:
 
     def show(self, path: str) -> PhotoDetails | FileProblem:
         """Return what is known of the photo at ``path``, or its problem. Raises :class:`LibraryError` for others."""
-        store = self._store()
-        absolute = spelling.known_as(store, path)
-        found = store.photo(absolute) or store.problem(absolute)
-        if found is None:
-            if path and os.path.isdir(absolute):
-                raise LibraryError(f"'{path}' is a folder; name one of its photos.")
-            raise LibraryError(f"'{path}' is not in the library; index its folder first, or check the spelling.")
-        return found
+        return spelling.looked_up(self._store(), path)
 
     def pairs(self, path: str) -> tuple[Pair, ...]:
         """Return the files that are one shot with the photo at ``path``: its RAW or JPEG, the film of a Live Photo."""
@@ -333,6 +327,11 @@ class Library:
     def photos(self) -> Browsing:
         """Return what lists, counts and marks the photos of this library."""
         return Browsing(self._access)
+
+    @property
+    def duplicates(self) -> Deduplicating:
+        """Return what finds duplicates among the photos of this library, and removes them."""
+        return Deduplicating(self._access, self._vector_index)
 
     def _store(self) -> Store:
         return self._access.reading()

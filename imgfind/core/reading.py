@@ -22,7 +22,7 @@ IN_MEMORY_BYTES = 64 * 1024 * 1024
 """Larger files are hashed in chunks and decoded from the disk, so that the bytes in flight stay bounded; their second
 read comes from the system's cache."""
 
-_SMALLEST = Preprocess(1, 1, "bilinear", "squash", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+SMALLEST = Preprocess(1, 1, "bilinear", "squash", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """A model input that costs nothing, where only the preview is wanted."""
 
 _workers = isolation.Workers()
@@ -91,7 +91,7 @@ def made_preview(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             size_bytes = os.fstat(file.fileno()).st_size
-            return _decoded(file, size_bytes, _SMALLEST, os.path.splitext(path)[1]).preview
+            return _decoded(file, size_bytes, SMALLEST, os.path.splitext(path)[1]).preview
     except (OSError, UnreadablePhotoError):
         return None
 

@@ -4,6 +4,7 @@ Paths are ``str`` as :func:`os.fsdecode` gives them (surrogates stand for bytes 
 on every thread.
 """
 
+import enum
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
@@ -161,6 +162,36 @@ class Card:
     taken_at: str | None
     offline: bool
     favourite: bool
+
+
+class Label(enum.IntEnum):
+    """What was verified about two pictures: the stages of a duplicate, the closest first.
+
+    ``SAME_SCENE`` is another shot, and never called a duplicate.
+    """
+
+    IDENTICAL = 1
+    SAME_PIXELS = 2
+    RE_ENCODED = 3
+    EDITED = 4
+    TURNED = 5
+    CROPPED = 6
+    SAME_SCENE = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What two pictures, a and b, are to each other; ``label`` None where they are different pictures.
+
+    ``similarity`` 0-1 says how well what both show agrees. ``turn`` 0-7 is the EXIF orientation, minus 1, that leads
+    from a to b. ``area`` is the share of the larger picture's area that both show. ``reason`` is ready to be shown.
+    """
+
+    label: Label | None
+    similarity: float = 0.0
+    turn: int = 0
+    area: float = 0.0
+    reason: str = ""
 
 
 class Encoder(Protocol):

@@ -1,7 +1,9 @@
 """Photos out of the library into the system's trash and back, with a journal so that no crash in between loses one.
 
 A photo goes only if its file is, byte for byte, the one that was indexed. Its row goes with it and its content stays,
-so that undo brings vector and marks back without reading anything. One process removes at a time; an indexer at work
+so that undo brings vector and marks back without reading anything. One that goes because another shows the same goes
+only while that one is there, byte for byte, and comes back at once if it is not there behind it: two paths may lead to
+one file. One process removes at a time; an indexer at work
 is no obstacle. A :class:`Removing` belongs to the thread of its :class:`~imgfind.core.library.Library`.
 """
 
@@ -9,7 +11,7 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from imgfind.core import hashes, lock, spelling, trash
@@ -20,19 +22,24 @@ from imgfind.core.job import Job, Progress
 from imgfind.core.paths import displayed
 from imgfind.core.records import FileProblem, FoundFile, PhotoId
 from imgfind.core.store import Store, removals
-from imgfind.core.store.removals import Entry, Removable
+from imgfind.core.store.removals import Entry, Kept, Removable
 from imgfind.core.store.rows import stamp
 
 _CHANGED = "it has changed since it was indexed"
+_SAME_FILE = "it is the photo to keep, reached another way"
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What went: ``trashed`` files, under a ``batch`` that :meth:`Removing.undo` takes; ``failed`` are left alone."""
+    """What went: ``trashed`` files, under a ``batch`` that :meth:`Removing.undo` takes; ``failed`` are left alone.
+
+    ``deleted`` files went for good, where there is no trash and that was asked for.
+    """
 
     batch: str
     trashed: int
     failed: list[FileProblem]
+    deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +61,42 @@ class Removing:
         store = self._access.reading()
         return [_photo_id(store, path) for path in paths]
 
-    def remove(self, photo_ids: Sequence[PhotoId], job: Job | None = None) -> Removal:
+    def remove(
+        self,
+        photo_ids: Sequence[PhotoId],
+        job: Job | None = None,
+        *,
+        beside: Mapping[PhotoId, PhotoId] | None = None,
+        permanent: bool = False,
+    ) -> Removal:
         """Move the files of photos into the trash; those that are offline, or not as indexed, are left alone.
 
-        Photos that the library no longer knows are passed over. Raises :class:`Cancelled` when the job was; what went
-        until then is the :meth:`last_batch`.
+        ``beside`` says which photo has to stay for one to go; where that cannot be relied on, nothing more goes beside
+        it. With ``permanent`` files on drives without a trash are deleted for good. Photos that the library no longer
+        knows are passed over. Raises :class:`Cancelled` when the job was; what went until then is the
+        :meth:`last_batch`.
         """
-        job, ids = job or Job(), list(dict.fromkeys(photo_ids))
-        batch, trashed, failed = secrets.token_hex(8), 0, []
+        job, ids, beside = job or Job(), list(dict.fromkeys(photo_ids)), beside or {}
+        batch, gone, failed, lost = secrets.token_hex(8), [], [], set()
         with self._alone() as store:
             for done, photo_id in enumerate(ids):
                 job.report(Progress("moving to the trash", done, len(ids)))
                 photo = removals.removable(store.database, photo_id)
                 if photo is None:
                     continue
+                kept_id = beside.get(photo_id)
                 try:
-                    _trash(store.database, batch, photo)
+                    if kept_id in lost:
+                        raise _left_alone(photo, "the photo to keep cannot be relied on")
+                    kept = None if kept_id is None else _kept(store.database, kept_id, photo)
+                    gone.append(_remove(store.database, batch, photo, kept, permanent=permanent))
+                except _KeptIsLostError as error:
+                    lost.add(kept_id)
+                    failed.append(FileProblem(photo.path, error.reason))
                 except TrashError as error:
                     failed.append(FileProblem(photo.path, error.reason))
-                else:
-                    trashed += 1
-        return Removal(batch, trashed, failed)
+        deleted = gone.count(None)
+        return Removal(batch, len(gone) - deleted, failed, deleted)
 
     def undo(self, batch: str, job: Job | None = None) -> Undone:
         """Put back what of a batch is in the trash; nothing that has taken its place is replaced.
@@ -134,17 +156,100 @@ def _photo_id(store: Store, path: str) -> PhotoId:
     return photo_id
 
 
-def _trash(database: Database, batch: str, photo: Removable) -> None:
-    """Move one photo into the trash. Raises :class:`TrashError` with everything as it was."""
-    if reason := _reason_to_keep(photo):
-        raise TrashError(f"'{displayed(photo.path)}' was left alone: {reason}.", reason)
-    removal_id = removals.plan(database, batch, photo)
+class _KeptIsLostError(TrashError):
+    """The photo that was to stay is not there as it should be; nothing more may go beside it."""
+
+
+def _left_alone(photo: Removable, reason: str, kind: type[TrashError] = TrashError) -> TrashError:
+    return kind(f"'{displayed(photo.path)}' was left alone: {reason}.", reason)
+
+
+def _kept(database: Database, photo_id: PhotoId, photo: Removable) -> Kept:
+    """Return the photo that has to stay for ``photo`` to go. Raises :class:`TrashError` where it may not go."""
+    kept = removals.removable(database, photo_id)
+    if kept is None:
+        raise _left_alone(photo, "the photo to keep is not in the library", _KeptIsLostError)
+    # A link may go, and one of several names of a file; whether more than the name goes shows behind it.
+    if _is_one_place(kept.path, photo.path):
+        raise _left_alone(photo, _SAME_FILE)
+    if reason := _reason_to_keep(kept):
+        raise _left_alone(photo, f"of the photo to keep, {displayed(kept.path)}: {reason}", _KeptIsLostError)
+    return Kept(kept.path, kept.content_hash)
+
+
+def _is_one_place(path: str, other: str) -> bool:
+    """Tell whether two paths are ways to one name on the disk, so that removing one removes both."""
+    places = {os.path.join(os.path.realpath(os.path.dirname(way)), os.path.basename(way)) for way in (path, other)}
+    if len(places) == 1:
+        return True
     try:
-        trashed_to = trash.move(photo.path)
+        return not os.path.islink(other) and os.path.samefile(path, other) and os.stat(other).st_nlink == 1
+    except OSError:
+        return False
+
+
+def _remove(database: Database, batch: str, photo: Removable, kept: Kept | None, *, permanent: bool) -> str | None:
+    """Move one photo into the trash and return where it went, None where it was deleted.
+
+    Raises :class:`TrashError` with everything as it was.
+    """
+    if reason := _reason_to_keep(photo):
+        raise _left_alone(photo, reason)
+    removal_id = removals.plan(database, batch, photo, kept, permanent=permanent)
+    aside = _aside(batch, removal_id, photo.path) if permanent else None
+    try:
+        gone_to = _moved(photo.path, aside)
     except ImgfindError as error:
         removals.note_failed(database, removal_id, str(error))
         raise
+    if kept is not None and not _is_there(kept):
+        raise _put_back_at_once(database, removal_id, photo, gone_to)
+    if aside is not None and gone_to == aside:
+        _delete(database, removal_id, photo, aside)
+    trashed_to = None if gone_to == aside else gone_to
     removals.note_trashed(database, removal_id, photo, trashed_to)
+    return trashed_to
+
+
+def _delete(database: Database, removal_id: int, photo: Removable, aside: str) -> None:
+    try:
+        os.unlink(aside)
+    except OSError as error:
+        trash.put_back(aside, photo.path)
+        removals.note_failed(database, removal_id, str(error))
+        raise _left_alone(photo, f"it cannot be deleted ({error.strerror})") from error
+
+
+def _aside(batch: str, removal_id: int, path: str) -> str:
+    """Return where a file that is to be deleted waits until the photo to keep was looked at once more."""
+    return os.path.join(os.path.dirname(path), f".imgfind-{batch}-{removal_id}")
+
+
+def _moved(path: str, aside: str | None) -> str:
+    """Move a file into the trash, or ``aside`` where there is none; return where it is."""
+    try:
+        return trash.move(path)
+    except TrashError as error:
+        if aside is None:
+            raise
+        try:
+            os.rename(path, aside)
+        except OSError as reason:
+            raise error from reason
+        return aside
+
+
+def _put_back_at_once(database: Database, removal_id: int, photo: Removable, gone_to: str) -> TrashError:
+    """Undo a removal behind which the photo to keep is gone or changed; return what to say of it."""
+    reason = "the photo to keep was gone behind it, so it was put back"
+    try:
+        trash.put_back(gone_to, photo.path)
+        removals.note_failed(database, removal_id, reason)
+    except TrashError as error:
+        # Still to be undone.
+        removals.note_trashed(database, removal_id, photo, gone_to)
+        reason = f"the photo to keep was gone behind it, and putting it back failed: {error.reason}"
+    return _left_alone(photo, reason, _KeptIsLostError)
 
 
 def _reason_to_keep(photo: Removable) -> str | None:
@@ -154,7 +259,7 @@ def _reason_to_keep(photo: Removable) -> str | None:
     try:
         if (
             _stamp_at(photo.path) != photo.stamp
-            or not _shows(photo.path, photo)
+            or not _has_bytes(photo.path, photo.content_hash)
             or _stamp_at(photo.path) != photo.stamp
         ):
             return _CHANGED
@@ -182,7 +287,11 @@ def _restore(database: Database, entry: Entry) -> None:
 
 def _recover(database: Database, entry: Entry) -> str | None:
     """Find out what became of a file whose removal was interrupted; return what there is to tell."""
-    photo = entry.photo
+    photo, path = entry.photo, displayed(entry.photo.path)
+    aside = _aside(entry.batch, entry.removal_id, photo.path)
+    if entry.permanent and os.path.lexists(aside):
+        with contextlib.suppress(TrashError):  # its place was taken meanwhile
+            trash.put_back(aside, photo.path)
     if _is_intact(photo.path, photo):
         removals.note_failed(database, entry.removal_id, "imgfind was stopped before the file was moved")
         return None
@@ -190,26 +299,39 @@ def _recover(database: Database, entry: Entry) -> str | None:
     found = (file for file in trash.find(photo.path) if os.path.islink(file) or _is_intact(file, photo))
     trashed_to = next(found, None)
     if trashed_to is None:
+        if entry.permanent and not os.path.lexists(photo.path):
+            removals.note_trashed(database, entry.removal_id, photo, None)
+            return f"'{path}' was deleted for good as imgfind was stopped."
         removals.note_failed(database, entry.removal_id, "imgfind was stopped while the file was moved")
         return (
-            f"'{displayed(photo.path)}' was on its way to the trash when imgfind was stopped, and is no longer in its"
-            " place; look for it in the trash."
+            f"'{path}' was on its way to the trash when imgfind was stopped, and is no longer in its place; look for it"
+            " in the trash."
         )
+    if entry.kept is not None and not _is_there(entry.kept):
+        return str(_put_back_at_once(database, entry.removal_id, photo, trashed_to))
     removals.note_trashed(database, entry.removal_id, photo, trashed_to)
-    return f"'{displayed(photo.path)}' went to the trash as imgfind was stopped; that can be undone."
+    return f"'{path}' went to the trash as imgfind was stopped; that can be undone."
+
+
+def _is_there(kept: Kept) -> bool:
+    """Tell whether the photo to keep is there, byte for byte."""
+    try:
+        return _has_bytes(kept.path, kept.content_hash)
+    except OSError:
+        return False
 
 
 def _is_intact(path: str, photo: Removable) -> bool:
     """Tell whether the file at ``path`` has the bytes of the photo."""
     try:
-        return _stamp_at(path)[0] == photo.row["size_bytes"] and _shows(path, photo)
+        return _stamp_at(path)[0] == photo.row["size_bytes"] and _has_bytes(path, photo.content_hash)
     except OSError:
         return False
 
 
-def _shows(path: str, photo: Removable) -> bool:
+def _has_bytes(path: str, content_hash: bytes) -> bool:
     with open(path, "rb") as file:
-        return hashes.content_hash_of_stream(file) == photo.content_hash
+        return hashes.content_hash_of_stream(file) == content_hash
 
 
 def _stamp_at(path: str) -> tuple[int, int]:

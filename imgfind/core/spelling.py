@@ -5,8 +5,10 @@ Runs on the thread that opened the store.
 
 import os
 
+from imgfind.core.errors import LibraryError
+from imgfind.core.records import FileProblem
 from imgfind.core.scan import as_listed
-from imgfind.core.store import Store, roots
+from imgfind.core.store import PhotoDetails, Store, roots
 
 
 def known_as(store: Store, path: str) -> str:
@@ -18,6 +20,17 @@ def known_as(store: Store, path: str) -> str:
     if listed != absolute and _is_known(store, listed):
         return listed
     return roots.known_spelling(store.database, absolute) or absolute
+
+
+def looked_up(store: Store, path: str) -> PhotoDetails | FileProblem:
+    """Return what is known of the photo at ``path``, or its problem. Raises :class:`LibraryError` for others."""
+    absolute = known_as(store, path)
+    found = store.photo(absolute) or store.problem(absolute)
+    if found is None:
+        if path and os.path.isdir(absolute):
+            raise LibraryError(f"'{path}' is a folder; name one of its photos.")
+        raise LibraryError(f"'{path}' is not in the library; index its folder first, or check the spelling.")
+    return found
 
 
 def existing(path: str) -> str:

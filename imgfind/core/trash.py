@@ -19,7 +19,11 @@ from urllib.parse import quote, unquote_to_bytes
 from imgfind.core.errors import ImgfindError, TrashError
 from imgfind.core.paths import displayed
 
+NO_TRASH = "there is no trash for its drive"
+"""The reason for which one may want to delete a file for good instead."""
 _NOTE_SUFFIX = ".trashinfo"
+_MOST_STEM_BYTES = 255 - len("-12345678" + _NOTE_SUFFIX)
+"""Of a name in the trash: its note has a longer one, and no name may have more than 255 bytes (Qt 6.11 gives up)."""
 _HAS_NOTES = os.name == "posix" and sys.platform != "darwin"
 """Whether the trash is the one of the specification."""
 
@@ -32,7 +36,7 @@ def move(path: str) -> str:
     """
     place = _without_links(path)
     try:
-        trashed_to = _moved_by_qt(place) if _is_text(place) else _moved_with_note(place)
+        trashed_to = _moved_by_qt(place) if _is_for_qt(place) else _moved_with_note(place)
     except OSError:
         trashed_to = None
     if trashed_to is None:
@@ -98,7 +102,7 @@ def _moved_with_note(place: str) -> str:
         os.makedirs(os.path.join(trash, folder), mode=0o700, exist_ok=True)
     noted = raw if base == b"/" else os.path.relpath(raw, base)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S").encode()
-    stem, name = os.path.basename(raw), os.path.basename(raw)
+    name = stem = os.path.basename(raw)[-_MOST_STEM_BYTES:]  # the end says what it is, the note has the whole name
     while True:
         file, note = os.path.join(trash, b"files", name), _note_of(trash, name)
         try:
@@ -216,12 +220,15 @@ def _without_links(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def _is_text(path: str) -> bool:
+def _is_for_qt(path: str) -> bool:
+    """Tell whether Qt knows what to do with a name: it is text, and leaves room for the note's."""
+    if not _HAS_NOTES:
+        return True  # names on Windows are UTF-16 with any numbers in it, as Qt's
     try:
         path.encode()
     except UnicodeEncodeError:
-        return os.name == "nt"  # whose names are UTF-16 with any numbers in it, as Qt's
-    return True
+        return False
+    return len(os.fsencode(os.path.basename(path))) <= _MOST_STEM_BYTES
 
 
 def _why_not_moved(place: str) -> str:
@@ -230,7 +237,7 @@ def _why_not_moved(place: str) -> str:
         return "it is no longer there"
     if not os.access(os.path.dirname(place), os.W_OK):
         return "its folder may not be changed"
-    return "there is no trash for its drive"
+    return NO_TRASH
 
 
 def _why_not_put_back(trashed_to: str, path: str, error: OSError) -> str:

@@ -1,6 +1,6 @@
 """Numbers and facts as people read them, for both shells. Pure functions, safe on every thread."""
 
-from imgfind.core.records import Facts
+from imgfind.core.records import Facts, Label
 
 TAKEN_FROM = {
     "exif": "from the camera",
@@ -9,6 +9,17 @@ TAKEN_FROM = {
     "file": "from the file's time",
 }
 """Where the date of a photo comes from (see :mod:`imgfind.core.taken`), in words."""
+
+LABELS = {
+    Label.IDENTICAL: "identical",
+    Label.SAME_PIXELS: "same pixels",
+    Label.RE_ENCODED: "re-encoded",
+    Label.EDITED: "edited",
+    Label.TURNED: "turned",
+    Label.CROPPED: "cropped",
+    Label.SAME_SCENE: "same scene",
+}
+"""What two pictures are to each other, in words."""
 
 _LONGEST_FRACTION_S = 0.26
 """Cameras show 1/4 s and faster as fractions, longer times as decimals (0.3 s)."""

@@ -3,6 +3,8 @@
 GUI thread only, of a process of its own.
 """
 
+import logging
+import os
 import signal
 import socket
 import sys
@@ -38,15 +40,20 @@ def run(library: str | None) -> int:
         return 0
     crash.install(application)
     preferences = Preferences()
+    theme.choose_style(application)
     theme.apply(preferences.theme)
+    application.styleHints().colorSchemeChanged.connect(lambda _: theme.apply(preferences.theme))
     window = MainWindow(folder, lambda: Library(folder, load_encoder=remote_encoder.load), preferences)
     instance = SingleInstance(key, window)
     instance.raised.connect(window.come_forward)
     _quit_on_signals(application, window.close)
     window.show()
     code = application.exec()
-    window.shut_down()
-    remote_encoder.close()
+    remote_encoder.close()  # whoever waits for an answer of it need not
+    if not window.shut_down():
+        # A call is under way that nothing interrupts; Python ending around a thread in C++ would abort the process.
+        logging.shutdown()
+        os._exit(code)
     return code
 
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QItemSelection, QModelIndex, QPersistentModel
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QRegion, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QStyle, QStyleOptionViewItem, QWidget
 
+from imgfind.gui import theme
 from imgfind.gui.grid_layout import NO_ROW, GridLayout, Measures
 from imgfind.gui.preferences import CAPTIONS
 from imgfind.gui.results_model import UNTITLED, ResultsModel
@@ -53,6 +54,7 @@ class CellView(QAbstractItemView):
         self.grid_layout = GridLayout(Measures(0, self._thumb_px, _GAP_PX, 0, 0), 0)
         self.setItemDelegate(self._delegate)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        theme.quieten(self)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 

@@ -13,7 +13,6 @@ from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
     QFocusEvent,
-    QGuiApplication,
     QImage,
     QKeyEvent,
     QKeySequence,
@@ -25,6 +24,7 @@ from imgfind.core import query as language
 from imgfind.core.query import ImageTerm, Term
 from imgfind.gui import chips, query_parts, query_pictures
 from imgfind.gui.chips import Chip
+from imgfind.gui.drops import copied
 from imgfind.gui.query_parts import Part
 from imgfind.gui.tasks import Lane, TaskRunner
 
@@ -298,7 +298,7 @@ class Words(QLineEdit):
 
     def paste_or_take(self) -> None:
         """Have what was copied taken as a picture, or paste it as text."""
-        if not self._take(QGuiApplication.clipboard().mimeData()):
+        if not self._take(copied()):
             self.paste()
 
 

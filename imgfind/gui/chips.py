@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractButton, QMenu, QToolButton, QToolTip, QWidget
 
 from imgfind.core.query import ImageTerm, Term
-from imgfind.gui import part_words, query_pictures
+from imgfind.gui import part_words, query_pictures, texts
 from imgfind.gui.icons import icon, paint_icon
 from imgfind.gui.query_parts import Part, is_excluded
 
@@ -93,7 +93,7 @@ class Chip(QAbstractButton):
         self.setText(part_words.words(part))
         self.setAccessibleName(described)
         self.setAccessibleDescription(self.tr("Space opens the menu, Minus excludes, Delete removes"))
-        self.setToolTip(described)
+        self.setToolTip(texts.tip(described))
         self._close.setToolTip(self.tr("Remove (Delete)"))
         self._close.setAccessibleName(self.tr("Remove {}").format(described))
         self.updateGeometry()
@@ -104,7 +104,7 @@ class Chip(QAbstractButton):
         self._image, self._unreadable = image, image is None
         self._pixmap = QPixmap()
         if self._unreadable:
-            self.setToolTip(self.tr("{} cannot be read").format(part_words.description(self._part)))
+            self.setToolTip(texts.tip(self.tr("{} cannot be read").format(part_words.description(self._part))))
         self.updateGeometry()
         self.update()
 

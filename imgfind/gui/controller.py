@@ -14,8 +14,8 @@ from imgfind.core.filters import WordFilter
 from imgfind.core.paths import displayed
 from imgfind.core.query import ImageTerm, Query, unparse
 from imgfind.core.records import Listing, PhotoId
-from imgfind.gui import file_manager, window_actions
-from imgfind.gui.drops import folders_in
+from imgfind.gui import window_actions
+from imgfind.gui.drops import copied, folders_in
 from imgfind.gui.empty_page import EmptyState
 from imgfind.gui.finder import Finder
 from imgfind.gui.navigation import Navigation
@@ -46,6 +46,7 @@ class Controller(QObject):
         self.saved = SavedSearches(window.runner, window)
         self.photo_actions = PhotoActions(window.runner, window.photos.chosen, window.photos.grid)
         self.actions = window_actions.add_actions(window, self._entries())
+        self.actions["quit"].setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)  # from the settings as well
 
     def connect_parts(self) -> None:
         """Connect everything; the parts are in their places by then."""
@@ -67,7 +68,7 @@ class Controller(QObject):
         self.navigation.changed.connect(self._on_navigated)
         self.navigation.told.connect(self._window.messages.show_note)
         self.finder.found.connect(self._on_found)
-        self.finder.failed.connect(self._window.bar.show_error)
+        self.finder.failed.connect(self._on_not_found)
         self.finder.busy_changed.connect(self._window.bar.set_busy)
 
     def _connect_photos(self) -> None:
@@ -77,20 +78,29 @@ class Controller(QObject):
         grid.open_requested.connect(lambda row: actions.open_file(photos.model.photo_id(row)))
         grid.context_requested.connect(lambda point: actions.menu(self._window).popup(point))
         grid.end_reached.connect(self._on_end_reached)
+        grid.view_moved.connect(lambda: self.navigation.note_row(grid.visible_rows().start))
         grid.zoomed.connect(self._window.zoom.setValue)
         photos.empty.add_folder_requested.connect(self._window.work.choose_folder)
-        photos.empty.clear_requested.connect(lambda: self.navigation.show_query(None))
-        actions.view_requested.connect(lambda: self._view(grid.current_row()))
+        photos.empty.clear_requested.connect(self.clear)
+        actions.view_requested.connect(self._view_chosen)
         actions.query_requested.connect(self.navigation.show_like)
         actions.copy_requested.connect(self._copy)
         actions.changed.connect(self._on_photos_changed)
-        actions.trashed.connect(self._on_trashed)
         actions.marked.connect(
             lambda text, undo: self._window.messages.show_note(text, action=self.tr("Undo"), on_action=undo)
         )
         actions.told.connect(self._window.messages.show_note)
         actions.failed.connect(self._window.messages.show_error)
+        self._connect_removal()
         self._connect_panels()
+        self._connect_duplicates()
+
+    def _connect_removal(self) -> None:
+        removal, line = self.photo_actions.removal, self._window.removal_line
+        what = self.tr("Moving to the trash")
+        removal.state_changed.connect(lambda state: line.set_state(state, what))
+        removal.progressed.connect(lambda progress: line.show_progress(progress, what))
+        line.cancel_requested.connect(removal.cancel)
 
     def _connect_panels(self) -> None:
         actions, inspector, viewer = self.photo_actions, self._window.inspector, self._window.viewer
@@ -105,8 +115,22 @@ class Controller(QObject):
         inspector.show_in_folder_requested.connect(actions.show_in_folder)
         viewer.trash_requested.connect(lambda photo_id: actions.trash([photo_id]))
         viewer.copy_requested.connect(lambda photo_id: self._copy([photo_id]))
-        viewer.row_changed.connect(self._on_viewed)
+        viewer.name_changed.connect(self._tell_where)
         viewer.closed.connect(self._on_viewer_closed)
+
+    def _connect_duplicates(self) -> None:
+        page, groups, actions = self._window.duplicates, self._window.duplicates.on_groups, self.photo_actions
+        page.current_changed.connect(lambda _photo_id: self._on_chosen())
+        page.work.failed.connect(self._window.messages.show_error)
+        groups.removed.connect(actions.tell_removal)
+        groups.marked.connect(actions.mark)
+        groups.told.connect(self._window.messages.show_note)
+        groups.open_requested.connect(actions.open_file)
+        groups.show_in_folder_requested.connect(actions.show_in_folder)
+        actions.changed.connect(lambda _photo_ids: page.refresh())
+        page.view.zoomed.connect(self._window.zoom.setValue)
+        self._window.zoom.valueChanged.connect(page.view.set_thumb_px)
+        self._window.work.indexer.finished.connect(lambda _summary: page.work.update())
 
     def _connect_library(self) -> None:
         work, sidebar = self._window.work, self._window.sidebar
@@ -122,12 +146,12 @@ class Controller(QObject):
         sidebar.remove_folder_requested.connect(work.remove_folder)
         sidebar.relocate_requested.connect(work.relocate_folder)
         sidebar.forget_offline_requested.connect(work.forget_offline)
-        sidebar.show_folder_requested.connect(file_manager.show_in_folder)
+        sidebar.show_folder_requested.connect(self.photo_actions.show_file)
         sidebar.rename_search_requested.connect(self.saved.rename)
         sidebar.remove_search_requested.connect(self.saved.remove)
         self.saved.changed.connect(sidebar.refresh)
         self._window.problems.retry_requested.connect(work.retry)
-        self._window.problems.show_in_folder_requested.connect(file_manager.show_in_folder)
+        self._window.problems.show_in_folder_requested.connect(self.photo_actions.show_file)
         self._window.zoom.valueChanged.connect(self._window.photos.grid.set_thumb_px)
 
     def begin(self) -> None:
@@ -143,15 +167,14 @@ class Controller(QObject):
 
     def _on_navigated(self) -> None:
         place = self.navigation.place
-        self._window.pages.setCurrentWidget(
-            self._window.problems if place is not None and place.kind is PlaceKind.PROBLEMS else self._window.photos
-        )
+        pages = {PlaceKind.PROBLEMS: self._window.problems, PlaceKind.DUPLICATES: self._window.duplicates}
+        self._window.pages.setCurrentWidget(pages[place.kind] if place is not None else self._window.photos)
+        self._window.zoom.setVisible(place is None)  # there are no thumbnails elsewhere
         if place is None:
             self._window.sidebar.select_query(self.navigation.query)
-        elif place.kind is PlaceKind.PROBLEMS:
-            self._window.tell(self.tr("Problems"))
-            self._window.count.clear()
-            self._window.inspector.show_photo(None)
+        else:
+            self._tell_where()
+            self._on_chosen()
         self.actions["back"].setEnabled(self.navigation.can_go_back)
         self.actions["forward"].setEnabled(self.navigation.can_go_forward)
 
@@ -160,14 +183,16 @@ class Controller(QObject):
         self._window.bar.show_error("")
         self.photo_actions.show_hidden(query is not None and _HIDDEN in query.filters)
         self._window.photos.show_listing(listing, keep=keep, empty=self._why_empty(), row=self.navigation.row)
-        self._tell_count(listing)
+        self._tell_where()
         self._on_chosen()  # another query has other reasons, and a new listing tells of no choice that is gone
+
+    def _on_not_found(self, why: str) -> None:
+        """Say it where something was asked; without a query it is the library that cannot be read."""
+        (self._window.bar.show_error if self._window.bar.query() else self._window.messages.show_error)(why)
 
     def _why_empty(self) -> EmptyState:
         place = self.navigation.place or place_of(self.navigation.query)
         match place.kind if place is not None else None:
-            case PlaceKind.DUPLICATES:
-                return EmptyState.NO_DUPLICATES
             case PlaceKind.FAVOURITES:
                 return EmptyState.NO_FAVOURITES
             case PlaceKind.FOLDER:
@@ -179,48 +204,68 @@ class Controller(QObject):
             case _:
                 return EmptyState.NOTHING_FOUND
 
-    def _tell_count(self, listing: Listing) -> None:
+    def _tell_where(self) -> None:
+        """Say what is shown: the photo that is shown large, a page, or a query and how much it finds."""
+        if self._window.viewer.isVisible():
+            self._window.tell(self._window.viewer.name)
+            return
+        if self.navigation.place is not None:
+            self._window.count.clear()
+            is_problems = self.navigation.place.kind is PlaceKind.PROBLEMS
+            self._window.tell(self.tr("Problems") if is_problems else self.tr("Duplicates"))
+            return
+        found = self._found()
+        shown = _shown(self._query) or self.tr("All photos")
+        self._window.count.setText(found)
+        self._window.tell(shown, found)
+
+    def _found(self) -> str:
+        listing = self._window.photos.model.listing
         count = len(listing.photo_ids)
         if listing.scores is None or not listing.sections:
-            told = counted(count, self.tr("photo"), self.tr("photos"))
-        else:
-            strong = next((section.first for section in listing.sections if section.key == "weaker"), count)
-            told = counted(strong, self.tr("match"), self.tr("matches"))
-        self._window.count.setText(told if count else "")
-        shown = _shown(self._query) or self.tr("All photos")
-        self._window.tell(self.tr("Duplicates") if self.navigation.place else shown, told if count else "")
+            return counted(count, self.tr("photo"), self.tr("photos")) if count else ""
+        strong = next((section.first for section in listing.sections if section.key == "weaker"), count)
+        if not strong:
+            return counted(count, self.tr("weaker match"), self.tr("weaker matches"))
+        told = counted(strong, self.tr("match"), self.tr("matches"))
+        return told if listing.complete or strong < count else self.tr("more than {0}").format(told)
 
     def _on_end_reached(self) -> None:
         if not self._window.photos.model.listing.complete:
             self.finder.more()
 
     def _on_chosen(self) -> None:
-        chosen = self._window.photos.chosen()
+        photos, inspector = self._window.photos, self._window.inspector
+        chosen = photos.chosen() if self.navigation.place is None else []
         self.photo_actions.enable(len(chosen))
-        if len(chosen) > 1:
-            self._window.inspector.show_many(len(chosen))
-            return
-        self._window.inspector.show_photo(chosen[0] if chosen else None, self._query)
+        if self._window.pages.currentWidget() is self._window.duplicates:
+            spot = self._window.duplicates.current()
+            inspector.show_photo(spot.photo.photo_id if spot is not None else None, None)
+        elif len(chosen) > 1:
+            inspector.show_many(len(chosen))
+        elif self.navigation.place is not None or not photos.model.rowCount():
+            inspector.show_nothing()
+        else:
+            inspector.show_photo(chosen[0] if chosen else None, self._query)
 
     def _on_photos_changed(self, photo_ids: list[PhotoId]) -> None:
         self._window.photos.loader.forget(photo_ids)
         self._refresh()
+        self.finder.refresh_now()
         self._on_chosen()
-
-    def _on_trashed(self, count: int, batch: str) -> None:
-        text = self.tr("{0} moved to the trash").format(counted(count, self.tr("photo"), self.tr("photos")))
-        self._window.messages.show_note(text, action=self.tr("Undo"), on_action=lambda: self.photo_actions.undo(batch))
 
     def _view(self, row: int) -> None:
         self._window.viewer.open(self._window.photos.model, row)
-        self._on_viewed(row)
+        self._tell_where()
 
-    def _on_viewed(self, row: int) -> None:
-        card = self._window.photos.loader.card(self._window.photos.model.photo_id(row))
-        self._window.tell(displayed(os.path.basename(card.path)) if card is not None else "")
+    def _view_chosen(self) -> None:
+        chosen = self._window.photos.chosen()
+        row = self._window.photos.model.row_of(chosen[0]) if chosen else None
+        if row is not None:
+            self._view(row)
 
     def _on_viewer_closed(self, row: int) -> None:
-        self._tell_count(self._window.photos.model.listing)
+        self._tell_where()
         if row >= 0:
             self._window.photos.make_current(row)
 
@@ -234,8 +279,7 @@ class Controller(QObject):
         self._runner.run(Lane.READ, lambda library: library.photos.paths(photo_ids), done, owner=self)
 
     def _paste(self) -> None:
-        mime = QGuiApplication.clipboard().mimeData()
-        if not self.take(mime):
+        if not self.take(copied()):
             self._window.messages.show_note(self.tr("There is no picture on the clipboard."))
 
     def take(self, mime: QMimeData) -> bool:
@@ -243,6 +287,10 @@ class Controller(QObject):
         if folders:
             self._window.work.add_folders(folders)
         return self._window.bar.take(mime) or bool(folders)
+
+    def clear(self) -> None:
+        """Show all photos again."""
+        self.navigation.show_query(None)
 
     def _go(self, place: Place) -> None:
         self._window.sidebar.select(place)
@@ -270,7 +318,7 @@ class Controller(QObject):
         self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def _show_shortcuts(self) -> None:
-        actions = [*self.actions.values(), *self.photo_actions.all()]
+        actions = [*self.actions.values(), *self.photo_actions.all(), *self._window.duplicates.on_groups.all()]
         window_actions.shortcuts_dialog(self._window, actions).open()
 
     def _show_about(self) -> None:
@@ -278,7 +326,7 @@ class Controller(QObject):
 
     def _entries(self) -> list[Entry]:
         return [
-            Entry("menu", self.tr("Menu"), "", ("F10",), lambda: None),
+            Entry("menu", self.tr("Menu"), "ellipsis-vertical", ("F10",), lambda: None),
             Entry("search", self.tr("Search"), "search", ("Ctrl+F", "/"), self._focus_search),
             Entry("paste", self.tr("Paste a picture to search by"), "", ("Ctrl+V",), self._paste),
             Entry("back", self.tr("Back"), "arrow-left", ("Alt+Left", "Back"), self.navigation.back),
@@ -292,7 +340,7 @@ class Controller(QObject):
             Entry("add_folder", self.tr("Add folder…"), "plus", ("Ctrl+O",), self._window.work.choose_folder),
             Entry("update", self.tr("Update the library"), "refresh-cw", ("F5",), self._window.work.update),
             Entry("save_search", self.tr("Save this search…"), "bookmark-plus", ("Ctrl+S",), self._save_search),
-            Entry("undo", self.tr("Undo the last removal"), "undo-2", ("Ctrl+Z",), self._undo),
+            Entry("undo", self.tr("Undo"), "undo-2", ("Ctrl+Z",), self._undo),
             Entry("larger", self.tr("Larger thumbnails"), "zoom-in", ("Ctrl++", "Ctrl+="), lambda: self._zoom_by(32)),
             Entry("smaller", self.tr("Smaller thumbnails"), "zoom-out", ("Ctrl+-",), lambda: self._zoom_by(-32)),
             Entry("full_screen", self.tr("Full screen"), "maximize-2", ("F11",), self._toggle_full_screen),

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from imgfind import __version__
+from imgfind.gui import theme
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,8 @@ class CrashDialog(QDialog):
         layout.addWidget(self._report, 1)
         layout.addWidget(self._count)
         layout.addWidget(buttons)
+        theme.quieten(self._report)
+        theme.without_icons(self)
         self.resize(640, 400)
 
     def report(self) -> str:

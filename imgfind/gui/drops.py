@@ -1,10 +1,17 @@
-"""Folders that are dropped onto the window. GUI thread."""
+"""What is dropped onto the window, or lies on the clipboard. GUI thread."""
 
 import os
 
 from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QGuiApplication
 
 from imgfind.gui.query_pictures import local_path
+
+
+def copied() -> QMimeData:
+    """Return what lies on the clipboard, without anything in it where Qt knows of nothing."""
+    mime: QMimeData | None = QGuiApplication.clipboard().mimeData()
+    return mime if mime is not None else QMimeData()
 
 
 def folders_in(mime: QMimeData) -> list[str]:

@@ -24,6 +24,7 @@ class EmptyState(enum.Enum):
     NOTHING_FOUND = enum.auto()
     NO_FAVOURITES = enum.auto()
     NO_DUPLICATES = enum.auto()
+    NO_PROBLEMS = enum.auto()
 
 
 class _Shown(NamedTuple):
@@ -69,6 +70,8 @@ class EmptyPage(QWidget):
         layout.addWidget(self._add, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self._clear, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Base)  # as the photos have it
         middle = QHBoxLayout(self)
         middle.addStretch(1)
         middle.addWidget(column, 100)  # as wide as it may be, before the sides get anything
@@ -105,9 +108,7 @@ class EmptyPage(QWidget):
                 return _Shown(
                     "folder-open",
                     self.tr("No photos here"),
-                    self.tr(
-                        "Nothing in this folder could be shown.\n'Problems' in the sidebar lists unreadable files."
-                    ),
+                    self.tr("Nothing here can be shown.\n'Problems' and 'Hidden' in the sidebar may tell why."),
                 )
             case EmptyState.NOTHING_FOUND:
                 return _Shown(
@@ -119,9 +120,14 @@ class EmptyPage(QWidget):
             case EmptyState.NO_FAVOURITES:
                 return _Shown("heart", self.tr("No favourites yet"), self.tr("Select a photo and press F."))
             case EmptyState.NO_DUPLICATES:
-                return _Shown(
-                    "copy", self.tr("No duplicates"), self.tr("No two files in the library are byte for byte the same.")
+                shown = (
+                    "copy",
+                    self.tr("No duplicates"),
+                    self.tr("No two files in the library are byte for byte the same."),
                 )
+            case EmptyState.NO_PROBLEMS:
+                shown = "check", self.tr("No problems"), self.tr("Files that cannot be read are listed here, and why.")
+        return _Shown(*shown)
 
 
 class _Icon(QWidget):
@@ -138,12 +144,12 @@ class _Icon(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         text = self.palette().color(QPalette.ColorRole.WindowText)
-        window = self.palette().color(QPalette.ColorRole.Window)
+        ground = self.palette().color(QPalette.ColorRole.Base)
         # Mixed, not translucent: strokes that cross would show.
         mixed = QColor.fromRgbF(
-            _FAINT * text.redF() + (1 - _FAINT) * window.redF(),
-            _FAINT * text.greenF() + (1 - _FAINT) * window.greenF(),
-            _FAINT * text.blueF() + (1 - _FAINT) * window.blueF(),
+            _FAINT * text.redF() + (1 - _FAINT) * ground.redF(),
+            _FAINT * text.greenF() + (1 - _FAINT) * ground.greenF(),
+            _FAINT * text.blueF() + (1 - _FAINT) * ground.blueF(),
         )
         paint_icon(QPainter(self), self._name, QRectF(self.rect()), mixed)
 

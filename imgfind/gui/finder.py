@@ -4,7 +4,6 @@ Owns no widget. GUI thread only; the work is done in the lane of queries.
 """
 
 import time
-from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -41,7 +40,6 @@ class Finder(QObject):
         super().__init__(parent)
         self._runner = runner
         self._query: Query | None = None
-        self._listed: Callable[[Library], Listing] | None = None
         self._k = FIRST_HITS
         self._took_s = 0.0
         self._refresh = QTimer(self, singleShot=True)
@@ -54,13 +52,7 @@ class Finder(QObject):
 
     def find(self, query: Query | None) -> None:
         """Answer ``query``; None lists all photos."""
-        self._query, self._listed, self._k = query, None, FIRST_HITS
-        self._refresh.stop()
-        self._start(keep=False)
-
-    def show_listing(self, listed: Callable[[Library], Listing]) -> None:
-        """Show what is no query: groups of identical files, say."""
-        self._query, self._listed = None, listed
+        self._query, self._k = query, FIRST_HITS
         self._refresh.stop()
         self._start(keep=False)
 
@@ -75,6 +67,10 @@ class Finder(QObject):
         if not self._refresh.isActive():
             self._refresh.start(max(_REFRESH_MS, int(1000 * _REFRESH_SHARE * self._took_s)))
 
+    def refresh_now(self) -> None:
+        """Answer the same query again: the user has changed what it finds, and looks at it."""
+        self._refresh.start(0)
+
     def _again(self) -> None:
         if self._runner.is_busy(_KEY):
             self.refresh()
@@ -82,16 +78,11 @@ class Finder(QObject):
             self._start(keep=True)
 
     def _start(self, *, keep: bool) -> None:
-        query, listed, k = self._query, self._listed, self._k
+        query, k = self._query, self._k
 
         def work(library: Library) -> tuple[Listing, float]:
             start = time.perf_counter()
-            if listed is not None:
-                listing = listed(library)
-            elif query is None:
-                listing = library.photos.timeline()
-            else:
-                listing = library.find(query, k)
+            listing = library.photos.timeline() if query is None else library.find(query, k)
             return listing, time.perf_counter() - start
 
         def done(result: tuple[Listing, float]) -> None:

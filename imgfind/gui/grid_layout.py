@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect
 
 NO_ROW = -1
+_HEIGHT = 0.85
+"""Of a thumbnail, of its width: most photos are taken across, and leave white lines in squares; not all are."""
+
+
+def thumb_height_px(edge_px: int) -> int:
+    """Return the height of the place for a thumbnail that is ``edge_px`` wide."""
+    return round(_HEIGHT * edge_px)
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
     """What a layout is made from, in logical pixels.
 
-    ``edge_px`` is the least edge of a thumbnail; cells grow until they fill ``width_px``. ``gap_px`` is between cells
+    ``edge_px`` is the least width of a thumbnail; cells grow until they fill ``width_px``. ``gap_px`` is between cells
     and, as a margin, around them; ``caption_px`` is below each thumbnail, ``heading_px`` the height of a heading.
     """
 
@@ -50,7 +57,7 @@ class GridLayout:
         self._step_x_px = self.edge_px + measures.gap_px
         # What is left of the division is shared by both sides.
         self._left_px = measures.gap_px + (available_px - self.columns * self._step_x_px) // 2
-        self._cell_height_px = self.edge_px + measures.caption_px
+        self._cell_height_px = thumb_height_px(self.edge_px) + measures.caption_px
         self._line_px = self._cell_height_px + measures.gap_px
         self._heading_px = measures.heading_px
         self._lay_out(np.asarray(firsts or (0,), np.int64), np.asarray(titled or (False,), bool))

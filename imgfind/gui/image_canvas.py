@@ -3,6 +3,8 @@
 Knows nothing of photos and loads nothing: it asks for more pixels with a signal. GUI thread only.
 """
 
+from typing import NamedTuple
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPalette, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
@@ -18,15 +20,24 @@ _WHEEL_STEP = 120.0
 _PAN_SHARE = 0.2
 
 
+class Sight(NamedTuple):
+    """What part of a picture is looked at: its centre, in pixels of the picture, and the zoom; None is all of it."""
+
+    centre: QPointF
+    zoom: float | None
+
+
 class ImageCanvas(QWidget):
     """Shows one picture.
 
     Signals:
         zoom_changed(float): device pixels for each pixel of the picture.
+        sight_changed(): the user looks at another part of it.
         detail_wanted(): the picture is shown larger than its sharpest version.
     """
 
     zoom_changed = Signal(float)
+    sight_changed = Signal()
     detail_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -53,6 +64,16 @@ class ImageCanvas(QWidget):
     def is_fitted(self) -> bool:
         """Tell whether the picture follows the size of the window."""
         return self._zoom is None
+
+    @property
+    def sight(self) -> Sight:
+        """Return what part of the picture is looked at."""
+        return Sight(self._centre, self._zoom)
+
+    def set_sight(self, sight: Sight) -> None:
+        """Look at the same part as another canvas does, of a picture of the same size."""
+        self._centre, self._zoom = sight
+        self._show_sight()
 
     def show_picture(self, size: QSize, image: QImage | None) -> None:
         """Show another picture of ``size``, fitted into the window; ``image`` is what there is of it so far."""
@@ -97,8 +118,13 @@ class ImageCanvas(QWidget):
         step = QPointF(right * self.width() * _PAN_SHARE, down * self.height() * _PAN_SHARE)
         self._centre = self._inside(self._centre + step / self._scale())
         self.update()
+        self.sight_changed.emit()
 
     def _changed(self) -> None:
+        self._show_sight()
+        self.sight_changed.emit()
+
+    def _show_sight(self) -> None:
         self._update_cursor()
         self.update()
         self.zoom_changed.emit(self.zoom)
@@ -194,6 +220,7 @@ class ImageCanvas(QWidget):
         moved, self._dragged_from = event.position() - self._dragged_from, event.position()
         self._centre = self._inside(self._centre - moved / self._scale())
         self.update()
+        self.sight_changed.emit()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._dragged_from = None

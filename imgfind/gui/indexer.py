@@ -217,6 +217,7 @@ class Indexer(QObject):
             self._on_done(self._summary)
         elif self._error is not None and self._error.get("error") == "LibraryBusyError":
             self._set_state("waiting")
+            self.batch_stored.emit()  # by the other one, most likely
             self._retry.start()
             return
         else:

@@ -29,7 +29,7 @@ from imgfind.core.query import Query
 from imgfind.core.records import Card, PhotoId
 from imgfind.core.searching import TermScore
 from imgfind.core.store import PhotoDetails
-from imgfind.gui import photo_facts, texts
+from imgfind.gui import photo_facts, texts, theme
 from imgfind.gui.fact_text import FactText
 from imgfind.gui.favourite_button import show_favourite
 from imgfind.gui.icons import icon, paint_icon
@@ -104,7 +104,7 @@ class Inspector(QWidget):
         is_other = photo_id != self._photo_id
         self._photo_id, self._query = photo_id, query
         if photo_id is None:
-            self._show_message(self.tr("Choose a photo to see what is known of it."))
+            self._show_message(self.tr("Choose a photo to see more about it."))
             return
         self._runner.run(
             Lane.READ, lambda library: _known(library, photo_id), self._show_known, key=(self, "known"), owner=self
@@ -112,6 +112,11 @@ class Inspector(QWidget):
         if is_other:
             self._show_scores([])
         self._explain(photo_id, query)
+
+    def show_nothing(self) -> None:
+        """Show nothing: there is no photo to choose."""
+        self._photo_id = None
+        self._show_message("")
 
     def show_many(self, count: int) -> None:
         """Show that so many photos are chosen."""
@@ -155,7 +160,7 @@ class Inspector(QWidget):
         details, card = known.details, known.card
         name, folder = paths.displayed(os.path.basename(details.path)), os.path.dirname(details.path)
         self._name.show_text(name)
-        self._folder.show_text("", links=[(paths.displayed(folder), folder)])
+        self._folder.show_text("", links=[(texts.path(folder), folder)])
         self._show_favourite(card.favourite)
         self._preview.expect(name, QSize(card.width_px, card.height_px), card.content_hash)
         self._show_facts(photo_facts.facts(details, known.pairs))
@@ -222,6 +227,7 @@ class Inspector(QWidget):
         area.setWidget(content)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
+        theme.quieten(area)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return area
@@ -262,7 +268,7 @@ class _FactRow(QWidget):
         super().__init__(parent)
         self.text = FactText(self)
         self.text.setAccessibleName(fact.about)
-        self.text.show_text(fact.text, fact.details, [(paths.displayed(path), path) for path in fact.links])
+        self.text.show_text(fact.text, fact.details, [(texts.path(path), path) for path in fact.links])
         sign = _Sign(fact.icon, self)
         sign.setToolTip(fact.about)
         row = QHBoxLayout(self)

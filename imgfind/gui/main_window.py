@@ -5,8 +5,8 @@ GUI thread only.
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from imgfind.core.access import QUERIES_FOLDER
 from imgfind.gui.controller import Controller
 from imgfind.gui.drops import folders_in
-from imgfind.gui.icons import icon
+from imgfind.gui.duplicates_page import DuplicatesPage
 from imgfind.gui.inspector import Inspector
 from imgfind.gui.library_work import LibraryWork
 from imgfind.gui.message_bar import MessageBar
@@ -34,6 +34,7 @@ from imgfind.gui.search_bar import SearchBar
 from imgfind.gui.sidebar import Sidebar
 from imgfind.gui.tasks import OpenLibrary, TaskRunner
 from imgfind.gui.viewer import Viewer
+from imgfind.gui.work_line import WorkLine
 
 
 class MainWindow(QMainWindow):
@@ -47,9 +48,11 @@ class MainWindow(QMainWindow):
         self.bar = SearchBar(self.runner, folder / QUERIES_FOLDER)
         self.messages = MessageBar()
         self.photos = PhotosPage(self.runner)
+        self.duplicates = DuplicatesPage(self.runner)
         self.problems = ProblemsPage(self.runner)
         self.inspector = Inspector(self.runner)
         self.work = LibraryWork(folder, self.runner, preferences, self)
+        self.removal_line = WorkLine(can_pause=False)
         self.controller = Controller(self)
         self.count = QLabel()
         self.zoom = QSlider(Qt.Orientation.Horizontal)
@@ -64,8 +67,8 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self.controller.begin)
 
     def tell(self, *what: str) -> None:
-        """Say in the title what is shown; Qt puts the program's name behind it."""
-        self.setWindowTitle(" - ".join(part for part in what if part))
+        """Say in the title what is shown; Qt puts the program's name behind it, but not behind nothing."""
+        self.setWindowTitle(" - ".join(part for part in what if part) or QGuiApplication.applicationDisplayName())
 
     def come_forward(self) -> None:
         """Show the window in front of all others."""
@@ -74,15 +77,18 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
-    def shut_down(self) -> None:
-        """End all work; the window is gone by then."""
+    def shut_down(self) -> bool:
+        """End all work; the window is gone by then. Tell whether none is left."""
+        self.controller.photo_actions.removal.cancel()
+        self.duplicates.work.cancel()
         self.work.close()
-        self.runner.close()
+        return self.runner.close()
 
     # Arranged
 
     def _arrange(self) -> None:
         self.pages.addWidget(self.photos)
+        self.pages.addWidget(self.duplicates)
         self.pages.addWidget(self.problems)
         centre = QWidget()
         column = QVBoxLayout(centre)
@@ -92,7 +98,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.work.offer)
         column.addWidget(self.messages)
         column.addWidget(self.pages, 1)
-        for line in (self.work.fetch_line, self.work.line):
+        for line in (self.work.fetch_line, self.work.line, self.removal_line, *self.duplicates.lines):
             column.addWidget(line)
         column.addLayout(self._bottom())
         for part, name in ((self.sidebar, "sidebar"), (centre, "centre"), (self.inspector, "inspector")):
@@ -109,16 +115,13 @@ class MainWindow(QMainWindow):
         row.setContentsMargins(8, 8, 8, 8)
         row.setSpacing(4)
         for name in ("sidebar", "back", "forward"):
-            row.addWidget(self._button(name))
+            row.addWidget(self._button(name), 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.bar, 1)
-        row.addWidget(self._button("inspector"))
-        menu = QToolButton(autoRaise=True, popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu.setIcon(icon("ellipsis-vertical"))
-        menu.setToolTip(self.tr("Menu (F10)"))
-        menu.setAccessibleName(self.tr("Menu"))
-        menu.setMenu(self._menu())
-        self.controller.actions["menu"].triggered.connect(menu.showMenu)
-        row.addWidget(menu)
+        row.addWidget(self._button("inspector"), 0, Qt.AlignmentFlag.AlignTop)
+        button, menu = self._button("menu"), self._menu()
+        # Not its own menu: for that, styles squeeze an arrow beside the three dots.
+        self.controller.actions["menu"].triggered.connect(lambda: menu.popup(_below(button, menu)))
+        row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         return row
 
     def _bottom(self) -> QHBoxLayout:
@@ -135,6 +138,7 @@ class MainWindow(QMainWindow):
 
     def _button(self, name: str) -> QToolButton:
         button = QToolButton(autoRaise=True)
+        button.setFixedHeight(self.bar.sizeHint().height())  # below the field there may be a line about its words
         button.setDefaultAction(self.controller.actions[name])
         button.setAccessibleName(self.controller.actions[name].text())
         return button
@@ -163,6 +167,12 @@ class MainWindow(QMainWindow):
         if self.controller.take(event.mimeData()):
             event.acceptProposedAction()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:  # nobody who has the keyboard has a use for it
+            self.controller.clear()
+        else:
+            super().keyPressEvent(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.viewer.setGeometry(self.rect())
@@ -182,6 +192,7 @@ class MainWindow(QMainWindow):
         self.inspector.setVisible(preferences.inspector_shown)
         self.zoom.setValue(preferences.thumb_px)
         self.photos.grid.set_thumb_px(preferences.thumb_px)
+        self.duplicates.view.set_thumb_px(preferences.thumb_px)
         self.photos.grid.set_captions(preferences.captions)
 
     def _keep(self) -> None:
@@ -192,3 +203,8 @@ class MainWindow(QMainWindow):
         preferences.inspector_shown = not self.inspector.isHidden()
         preferences.thumb_px = self.zoom.value()
         preferences.save()
+
+
+def _below(button: QWidget, menu: QMenu) -> QPoint:
+    """Return where a menu begins that hangs from the right end of a button."""
+    return button.mapToGlobal(button.rect().bottomRight()) - QPoint(menu.sizeHint().width(), 0)

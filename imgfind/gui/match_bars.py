@@ -7,7 +7,7 @@ from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from imgfind.core.searching import TermScore
-from imgfind.gui import part_words
+from imgfind.gui import part_words, texts
 
 _BAR_PX = 4
 _GAP_PX = 3
@@ -50,8 +50,9 @@ class _Row(QWidget):
         self._strength = score.strength
         self._minus = minus
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(self._told(part_words.description(score.term)))
-        self.setAccessibleName(self.toolTip())
+        told = self._told(part_words.description(score.term))
+        self.setToolTip(texts.tip(told))
+        self.setAccessibleName(told)
 
     def _told(self, description: str) -> str:
         if self._strength is None:

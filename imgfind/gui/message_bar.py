@@ -4,6 +4,7 @@ The newest message is on top. Notes go by themselves; errors stay, and come back
 """
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ _MOST = 20
 _UNLIMITED_PX = 16_777_215
 _BREAK_HERE = "\u200b"
 """Zero-width space: lets a long path go on in the next line."""
+_LONG = re.compile(rf"{re.escape(os.sep)}|[^\s{re.escape(os.sep)}]{{40}}")
+"""Where: behind each separator, and within names that may be longer than a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +167,11 @@ class MessageBar(QWidget):
     def _show_top(self) -> None:
         message = self._messages[-1]
         self._draw_icon()
-        self._label.setText(message.text.replace(os.sep, os.sep + _BREAK_HERE))
+        self._label.setText(_LONG.sub(lambda found: found[0] + _BREAK_HERE, message.text))
         self._label.setAccessibleName(message.text)
         self._action.setText(message.action)
+        for button in (self._action, self._close):  # the bar slides over them and does not squash them
+            button.setMinimumHeight(button.sizeHint().height())
         self._action.setVisible(bool(message.action))
         if message.is_error:
             self._timer.stop()

@@ -9,7 +9,7 @@ from imgfind.core import QueryError
 from imgfind.core.query import ImageTerm, Query, parse, unparse
 from imgfind.gui.finder import Finder
 from imgfind.gui.history import Entry, History
-from imgfind.gui.places import Place, PlaceKind
+from imgfind.gui.places import Place
 
 MORE_LIKE_WEIGHT = 0.5
 """How much *more like this* and *less like this* count beside the query itself (Rocchio's feedback: 0.75 and 0.15 with
@@ -93,8 +93,6 @@ class Navigation(QObject):
             self.show_text(text)
             return
         self._place = place
-        if place.kind is PlaceKind.DUPLICATES:
-            self._finder.show_listing(lambda library: library.photos.identical())
         self.query_shown.emit(None)
         self.place_shown.emit(place)
         self.changed.emit()

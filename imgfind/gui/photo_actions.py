@@ -14,12 +14,15 @@ from imgfind.core import ImgfindError, Library, paths
 from imgfind.core.records import PhotoId
 from imgfind.core.removing import Removal, Undone
 from imgfind.gui import file_manager
+from imgfind.gui.duplicates_work import LongTask, removed_until_stopped
 from imgfind.gui.icons import icon
 from imgfind.gui.tasks import Lane, TaskRunner
 from imgfind.gui.texts import counted
 
 _Does = Callable[[list[PhotoId]], None]
 _ONE = True
+_MANY = 50
+"""Photos that take a while to move to the trash: 4 ms each, and what a slow disk takes to read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,6 @@ class PhotoActions(QObject):
         query_requested(str, str): find what is ``similar``, ``more`` or ``less`` like the photo of this path.
         copy_requested(list): put the files of these photos on the clipboard.
         changed(list): these photos look different now (a favourite), or are gone.
-        trashed(int, str): so many photos went into the trash; the batch to undo.
         marked(str, object): what was done, and what takes it back.
         told(str), failed(str): a sentence for the message bar.
     """
@@ -50,7 +52,6 @@ class PhotoActions(QObject):
     query_requested = Signal(str, object)  # Qt's strings lose the bytes of names that are not UTF-8
     copy_requested = Signal(list)
     changed = Signal(list)
-    trashed = Signal(int, str)
     marked = Signal(str, object)
     told = Signal(str)
     failed = Signal(str)
@@ -60,7 +61,11 @@ class PhotoActions(QObject):
         super().__init__(view)
         self._runner = runner
         self._chosen = chosen
+        self.removal = LongTask(runner, Lane.WRITE, self)
+        """Moves many photos to the trash."""
         self._hides = True
+        self._done: list[Callable[[], None]] = []
+        """What takes back what was done here, the last at the end."""
         self._actions = {entry.name: self._made(entry, view) for entry in self._entries()}
 
     def action(self, name: str) -> QAction:
@@ -79,6 +84,7 @@ class PhotoActions(QObject):
     def menu(self, parent: QWidget) -> QMenu:
         """Return the context menu for what is chosen."""
         menu = QMenu(parent)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.enable(len(self._chosen()))
         groups = (
             ("view", "open", "show_in_folder"),
@@ -146,12 +152,24 @@ class PhotoActions(QObject):
         """Show a photo in the system's file manager."""
         self._with_path(photo_id, file_manager.show_in_folder, has_to_be_there=True)
 
+    def show_file(self, path: str) -> None:
+        """Show a file or a folder in the system's file manager."""
+        self._hand_over(lambda _library: path, file_manager.show_in_folder, has_to_be_there=True)
+
     def _with_path(self, photo_id: PhotoId, use: Callable[[str], None], *, has_to_be_there: bool = False) -> None:
+        def found(library: Library) -> str | None:
+            return next(iter(library.photos.paths([photo_id])), None)
+
+        self._hand_over(found, use, has_to_be_there=has_to_be_there)
+
+    def _hand_over(
+        self, found: Callable[[Library], str | None], use: Callable[[str], None], *, has_to_be_there: bool
+    ) -> None:
         def work(library: Library) -> str | None:
-            found = library.photos.paths([photo_id])
-            if found and has_to_be_there:
-                file_manager.check_there(found[0])
-            return found[0] if found else None
+            path = found(library)
+            if path is not None and has_to_be_there:
+                file_manager.check_there(path)
+            return path
 
         def done(path: str | None) -> None:
             try:
@@ -188,28 +206,47 @@ class PhotoActions(QObject):
 
     def set_hidden(self, ids: list[PhotoId], hidden: bool) -> None:
         """Hide photos, or show them again; both can be taken back."""
+        self._write_hidden(
+            ids, hidden, lambda text: self.mark(text, lambda: self._write_hidden(ids, not hidden, self.told.emit))
+        )
 
+    def _write_hidden(self, ids: list[PhotoId], hidden: bool, tell: Callable[[str], None]) -> None:
         def done(_: None) -> None:
             text = self.tr("{0} hidden") if hidden else self.tr("{0} shown again")
-            self.marked.emit(text.format(self._photos(len(ids))), lambda: self.set_hidden(ids, not hidden))
+            tell(text.format(self._photos(len(ids))))
             self.changed.emit(ids)
 
         self._runner.run(Lane.WRITE, lambda library: library.photos.set_hidden(ids, hidden), done, owner=self)
 
     def trash(self, ids: list[PhotoId]) -> None:
-        """Move photos to the trash."""
+        """Move photos to the trash; many can be watched and stopped, what comes meanwhile waits for its turn."""
 
         def done(removal: Removal) -> None:
-            if removal.trashed:
-                self.changed.emit(ids)
-                self.trashed.emit(removal.trashed, removal.batch)
-            if removal.failed:
-                first = removal.failed[0]
-                more = self.tr(" (and {0:,} more)").format(len(removal.failed) - 1) if len(removal.failed) > 1 else ""
-                text = self.tr("{0} was left where it is: {1}{2}")
-                self.failed.emit(text.format(paths.displayed(first.path), first.reason, more))
+            self.tell_removal(removal, ids)
 
-        self._runner.run(Lane.WRITE, lambda library: library.removing.remove(ids), done, owner=self)
+        if len(ids) < _MANY or self.removal.is_running:
+            self._runner.run(Lane.WRITE, lambda library: library.removing.remove(ids), done, owner=self)
+        else:
+            self.removal.start(
+                lambda library, job: removed_until_stopped(library, ids, lambda: library.removing.remove(ids, job)),
+                done,
+                self._runner.failed.emit,
+            )
+
+    def tell_removal(self, removal: Removal, ids: list[PhotoId]) -> None:
+        """Tell what became of photos that were to go, with the way back."""
+        if removal.trashed:
+            text = self.tr("{0} moved to the trash").format(self._photos(removal.trashed))
+            self.mark(text, lambda: self.undo(removal.batch))
+        elif removal.deleted:
+            self.told.emit(self.tr("{0} deleted for good").format(self._photos(removal.deleted)))
+        if removal.trashed or removal.deleted:
+            self.changed.emit(ids)
+        if removal.failed:
+            first = removal.failed[0]
+            more = self.tr(" (and {0:,} more)").format(len(removal.failed) - 1) if len(removal.failed) > 1 else ""
+            text = self.tr("{0} was left where it is: {1}{2}")
+            self.failed.emit(text.format(paths.displayed(first.path), first.reason, more))
 
     def undo(self, batch: str) -> None:
         """Take back what went into the trash at once."""
@@ -226,7 +263,10 @@ class PhotoActions(QObject):
         self._runner.run(Lane.WRITE, lambda library: library.removing.undo(batch), done, owner=self)
 
     def undo_last(self) -> None:
-        """Take back the last thing that went into the trash, from an earlier start of the window too."""
+        """Take back what was done last; at last what went into the trash before this start of the window."""
+        if self._done:
+            self._done[-1]()
+            return
 
         def done(batch: str | None) -> None:
             if batch is None:
@@ -235,6 +275,17 @@ class PhotoActions(QObject):
                 self.undo(batch)
 
         self._runner.run(Lane.READ, lambda library: library.removing.last_batch(), done, owner=self)
+
+    def mark(self, text: str, take_back: Callable[[], None]) -> None:
+        """Tell what was done, with the way back, which can be gone once."""
+
+        def once() -> None:
+            if once in self._done:
+                self._done.remove(once)
+                take_back()
+
+        self._done.append(once)
+        self.marked.emit(text, once)
 
     def _photos(self, count: int) -> str:
         return counted(count, self.tr("photo"), self.tr("photos"))

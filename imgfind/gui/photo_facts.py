@@ -42,7 +42,7 @@ def coordinates(latitude: float, longitude: float) -> str:
 
 def _offline(photo: PhotoDetails) -> Iterator[Fact]:
     if photo.offline:
-        details = _tr("Connect the drive of {0} to open it.").format(paths.displayed(photo.root))
+        details = _tr("Connect the drive of {0} to open it.").format(texts.path(photo.root))
         yield Fact("unplug", _tr("State"), _tr("Not in reach"), (details,))
 
 

@@ -94,7 +94,7 @@ class PictureLoader(QObject):
             self.loaded.emit(photo_id, loaded)
 
         self._runner.run(
-            Lane.PICTURES, lambda library: _load(library, photo_id, None), done, key=(self, "whole"), owner=self
+            Lane.PICTURES, lambda library: load_picture(library, photo_id, None), done, key=(self, "whole"), owner=self
         )
 
     def drop_whole(self) -> None:
@@ -129,7 +129,11 @@ class PictureLoader(QObject):
             self._start_next()
 
         self._runner.run(
-            Lane.PICTURES, lambda library: _load(library, photo_id, box), done, key=self._key(photo_id), owner=self
+            Lane.PICTURES,
+            lambda library: load_picture(library, photo_id, box),
+            done,
+            key=self._key(photo_id),
+            owner=self,
         )
 
     def _keep(self, photo_id: PhotoId, loaded: LoadedPicture) -> None:
@@ -144,8 +148,8 @@ class PictureLoader(QObject):
                 size_bytes -= dropped.image.sizeInBytes() if dropped.image else 0
 
 
-def _load(library: Library, photo_id: PhotoId, box: QSize | None) -> LoadedPicture:
-    """Load a photo to fill ``box``, or all of it. Runs in the lane."""
+def load_picture(library: Library, photo_id: PhotoId, box: QSize | None) -> LoadedPicture:
+    """Load a photo to fill ``box`` (device pixels), or all of it. Runs in a worker."""
     cards = library.photos.cards([photo_id])
     if not cards:
         return LoadedPicture(None, problem=_tr("This photo is no longer in the library."))

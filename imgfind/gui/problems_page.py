@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -34,7 +34,8 @@ from PySide6.QtWidgets import (
 
 from imgfind.core import FileProblem, Library
 from imgfind.core.paths import displayed
-from imgfind.gui import texts
+from imgfind.gui import texts, theme
+from imgfind.gui.empty_page import EmptyPage, EmptyState
 from imgfind.gui.icons import icon
 from imgfind.gui.tasks import Lane, TaskRunner
 
@@ -45,6 +46,7 @@ _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 _COLUMNS_PX = (220, 260)
 _ABOVE_AND_BELOW_PX = 4
+_MARGIN_PX = 14
 
 
 class ProblemsModel(QAbstractTableModel):
@@ -104,7 +106,7 @@ class ProblemsModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return _cell(problem, index.column())
             case Qt.ItemDataRole.ToolTipRole:
-                return f"{displayed(problem.path)}\n{problem.reason}"
+                return texts.tip(f"{displayed(problem.path)}\n{problem.reason}")
             case _:
                 return problem if role == ProblemRole else None
 
@@ -141,21 +143,26 @@ class ProblemsPage(QWidget):
         self._show.triggered.connect(lambda _checked: self._show_current())
         self._copy.triggered.connect(lambda _checked: self._copy_text())
         self._view = self._made_view()
-        self._nothing = QLabel(self.tr("Every file could be read."))
-        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._nothing = EmptyPage()
+        self._nothing.show_state(EmptyState.NO_PROBLEMS)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._nothing)
         self._stack.addWidget(self._view)
-        self._buttons = [_button(action) for action in (self._retry, self._show, self._copy)]
-        above = QHBoxLayout()
+        self._above = QWidget()
+        above = QHBoxLayout(self._above)
         words = QVBoxLayout()
         words.addWidget(self._title)
         words.addWidget(self._explanation)
         above.addLayout(words, 1)
-        for button in self._buttons:
-            above.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
+        for action in (self._retry, self._show, self._copy):
+            above.addWidget(_button(action), 0, Qt.AlignmentFlag.AlignBottom)
+        above.setContentsMargins(0, 0, 0, 0)
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Base)  # as the photos have it
         layout = QVBoxLayout(self)
-        layout.addLayout(above)
+        layout.setContentsMargins(_MARGIN_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX)
+        layout.setSpacing(_MARGIN_PX)
+        layout.addWidget(self._above)
         layout.addWidget(self._stack, 1)
         self._on_read([])
 
@@ -173,6 +180,7 @@ class ProblemsPage(QWidget):
         view.setUniformRowHeights(True)
         view.setAlternatingRowColors(True)
         view.setFrameShape(QFrame.Shape.NoFrame)
+        theme.quieten(view)
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         view.setAccessibleName(self.tr("Files that could not be read"))
@@ -193,8 +201,7 @@ class ProblemsPage(QWidget):
         self._title.setText(
             self.tr("{} could not be read").format(texts.counted(many, self.tr("file"), self.tr("files")))
         )
-        for widget in (self._title, self._explanation, *self._buttons):
-            widget.setVisible(bool(problems))
+        self._above.setVisible(bool(problems))
         self._stack.setCurrentWidget(self._view if problems else self._nothing)
         self._enable()
 
@@ -240,7 +247,7 @@ def _cell(problem: FileProblem, column: int) -> str:
         case 0:
             return displayed(os.path.basename(problem.path))
         case 1:
-            return displayed(os.path.dirname(problem.path))
+            return texts.path(os.path.dirname(problem.path))
         case _:
             return problem.reason
 

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from imgfind.core.query import ImageTerm, Region
-from imgfind.gui import query_pictures
+from imgfind.gui import query_pictures, theme
 from imgfind.gui.tasks import Lane, TaskRunner
 
 WHOLE = Region(0.0, 0.0, 100.0, 100.0)
@@ -60,6 +60,7 @@ class RegionPicker(QDialog):
         if term.region:
             self._canvas.set_region(term.region)
         self._hint = QLabel(self.tr("Drag a rectangle around what you are looking for."), wordWrap=True)
+        self._hint.setTextFormat(Qt.TextFormat.PlainText)  # it may tell of a file
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self._search = self._buttons.button(QDialogButtonBox.StandardButton.Ok)
         self._search.setText(self.tr("Search"))
@@ -72,6 +73,7 @@ class RegionPicker(QDialog):
         column.addWidget(self._canvas, 1)
         column.addWidget(self._hint)
         column.addWidget(self._buttons)
+        theme.without_icons(self)
         self.resize(_FIRST_SIZE)
         self._canvas.setFocus()
         runner.run(

@@ -188,7 +188,7 @@ class ResultsModel(QAbstractListModel):
 
     def _path(self, row: int) -> str | None:
         card = self._card(row)
-        return paths.displayed(card.path) if card is not None else None
+        return texts.tip(paths.displayed(card.path)) if card is not None else None
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         if not index.isValid():

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from imgfind.core import Library
+from imgfind.gui import theme
 from imgfind.gui.tasks import Lane, TaskRunner
 
 
@@ -44,6 +45,7 @@ class SavedSearches(QObject):
         dialog.textValueSelected.connect(lambda name: self._write(change(name.strip())) if name.strip() else None)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+        theme.without_icons(dialog)
 
     def _write(self, change: Callable[[Library], object]) -> None:
         self._runner.run(Lane.WRITE, change, lambda _: self.changed.emit(), owner=self)

@@ -59,7 +59,7 @@ class SearchBar(QWidget):
         self._field.words.setAccessibleName(self.tr("Search"))
         self._sign = SearchSign()
         self._frame = SearchFrame(self._field.words)
-        self._complaint = QLabel(wordWrap=True)
+        self._complaint = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._complaint.hide()
         self._clear = self._button("x", self.tr("Clear the search (Escape)"), self.clear)
         self._save = self._button("bookmark-plus", self.tr("Save this search"), self.save_requested.emit)

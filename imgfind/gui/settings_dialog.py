@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from imgfind.gui import theme
 from imgfind.gui.icons import icon
 from imgfind.gui.indexer import Indexer
 from imgfind.gui.model_fetch import ModelFetch
@@ -63,6 +64,7 @@ class SettingsDialog(QDialog):
         self._names = QListWidget()
         self._names.setAccessibleName(self.tr("Pages"))
         self._names.setFrameShape(QFrame.Shape.NoFrame)
+        self._names.setSpacing(3)
         self._names.setIconSize(QSize(_ICON_PX, _ICON_PX))
         self._names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._pages = QStackedWidget()
@@ -78,7 +80,7 @@ class SettingsDialog(QDialog):
         self._add(self.tr("Appearance"), "sun", look)
         names = [self._names.item(row).text() for row in range(self._names.count())]
         longest_px = max(map(self._names.fontMetrics().horizontalAdvance, names))
-        self._names.setFixedWidth(longest_px + _ICON_PX + 40)
+        self._names.setFixedWidth(longest_px + _ICON_PX + 46)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         buttons.setContentsMargins(20, 0, 20, 12)
@@ -91,6 +93,7 @@ class SettingsDialog(QDialog):
         layout.setSpacing(0)
         layout.addWidget(self._names)
         layout.addLayout(right, 1)
+        theme.without_icons(self)
         for button in self.findChildren(QPushButton):
             button.setAutoDefault(False)  # Enter ends the editing of a field and presses nothing
         self._names.currentRowChanged.connect(self._on_chosen)

@@ -94,9 +94,9 @@ class FoldersPage(SettingsPage):
         current = self._current()
         self._roots.clear()
         for root in roots:
-            item = QTreeWidgetItem([displayed(root.path), texts.number(root.photos), self._state_of(root)])
+            item = QTreeWidgetItem([texts.path(root.path), texts.number(root.photos), self._state_of(root)])
             item.setData(0, _PATH, os.fsencode(root.path))
-            item.setToolTip(0, displayed(root.path))
+            item.setToolTip(0, texts.tip(displayed(root.path)))
             item.setIcon(0, icon("folder" if root.state == "online" else "unplug"))
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self._roots.addTopLevelItem(item)

@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from imgfind.core.browsing import Folder
 from imgfind.gui.icons import icon
@@ -73,8 +73,10 @@ class Sidebar(QWidget):
         layout.setContentsMargins(0, 6, 0, 6)
         layout.setSpacing(4)
         layout.addWidget(self._tree, 1)
-        layout.addWidget(self._add)
-        layout.setAlignment(self._add, Qt.AlignmentFlag.AlignLeft)
+        below = QHBoxLayout()
+        below.setContentsMargins(12, 0, 6, 0)  # its icon is below those of the places
+        below.addWidget(self._add, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addLayout(below)
         self.setFocusProxy(self._tree)
 
     @property

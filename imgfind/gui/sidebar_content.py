@@ -61,7 +61,12 @@ def entries(content: Content, *, indexing: bool) -> list[Entry]:
 
 def _everything(content: Content) -> Iterator[Entry]:
     yield Entry(
-        "all", _tr("All photos"), "images", ALL_PHOTOS, content.counts.photos, children=tuple(_years(content.months))
+        "all",
+        _tr("All photos"),
+        "images",
+        ALL_PHOTOS,
+        content.counts.photos or None,
+        children=tuple(_years(content.months)),
     )
     yield Entry("favourites", _tr("Favourites"), "heart", FAVOURITES, content.counts.favourites or None)
 
@@ -162,7 +167,7 @@ def _pages(content: Content) -> Iterator[Entry]:
         rows.append(Entry("problems", _tr("Problems"), "triangle-alert", PROBLEMS, counts.problems, hint=hint))
     if counts.hidden:
         rows.append(Entry("hidden", _tr("Hidden"), "eye-off", HIDDEN, counts.hidden))
-    if counts.photos or counts.problems:
+    if counts.photos or counts.problems or counts.hidden:
         yield Entry("review", _tr("Review"), children=tuple(rows))
 
 

@@ -55,7 +55,7 @@ def _accessible_text(entry: Entry) -> str:
 
 _ANSWERS: dict[int, Callable[[Entry], object]] = {
     Qt.ItemDataRole.DisplayRole: lambda entry: entry.text,
-    Qt.ItemDataRole.ToolTipRole: lambda entry: entry.hint or None,
+    Qt.ItemDataRole.ToolTipRole: lambda entry: texts.tip(entry.hint) or None,
     Qt.ItemDataRole.AccessibleTextRole: _accessible_text,
     Qt.ItemDataRole.AccessibleDescriptionRole: lambda entry: entry.hint or None,
     EntryRole: lambda entry: entry,

@@ -6,15 +6,15 @@ GUI thread.
 from collections.abc import Iterator
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPalette
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QMouseEvent, QPainter, QPalette
 from PySide6.QtWidgets import QFrame, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
-from imgfind.gui import texts
+from imgfind.gui import texts, theme
 from imgfind.gui.icons import paint_icon
 from imgfind.gui.places import Place
 from imgfind.gui.sidebar_model import Entry, EntryRole, SidebarModel
 
-_INDENT_PX = 14
+_INDENT_PX = 18
 _MARGIN_PX = 6
 """Between the row's background and the edge of the sidebar, and between the background and what is on it."""
 _GAP_PX = 6
@@ -38,6 +38,7 @@ class SidebarTree(QTreeView):
         self.setItemDelegate(_Rows(self))
         self.setHeaderHidden(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        theme.quieten(self)
         self.setIndentation(_INDENT_PX)
         self.setUniformRowHeights(True)
         self.setMouseTracking(True)
@@ -68,6 +69,10 @@ class SidebarTree(QTreeView):
                     yield entry.place
                 yield from self.expanded_places(index)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.RightButton:  # who asks what can be done with a place need not go there
+            super().mousePressEvent(event)
+
     def leaveEvent(self, event: object) -> None:
         self._hover(QModelIndex())
 
@@ -93,14 +98,18 @@ class SidebarTree(QTreeView):
             painter.setPen(palette.color(QPalette.ColorRole.Highlight))
             painter.drawRoundedRect(QRectF(row).adjusted(0.5, 0.5, -0.5, -0.5), _ROUNDING_PX, _ROUNDING_PX)
         self._draw_chevron(painter, index, row, _faded(text, 0.6))
-        _draw_entry(painter, entry, self.visualRect(index).left(), row, text, self.font())
+        _draw_entry(painter, entry, self._left_of(index, row), row, text, self.font())
 
     def _draw_chevron(self, painter: QPainter, index: _Index, row: QRect, colour: QColor) -> None:
         if self.model().hasChildren(index):
-            middle = QPointF(self.visualRect(index).left() - _INDENT_PX / 2 + 1, QRectF(row).center().y())
+            middle = QPointF(self._left_of(index, row) - _INDENT_PX / 2 + 3, QRectF(row).center().y())
             corner = middle - QPointF(_CHEVRON_PX / 2, _CHEVRON_PX / 2)
             name = "chevron-down" if self.isExpanded(index) else "chevron-right"
             paint_icon(painter, name, QRectF(corner.x(), corner.y(), _CHEVRON_PX, _CHEVRON_PX), colour)
+
+    def _left_of(self, index: _Index, row: QRect) -> int:
+        """Return where a row begins; however deep it is, its name has half of the sidebar."""
+        return min(self.visualRect(index).left(), row.center().x())
 
     def _hover(self, index: _Index) -> None:
         self._hovered = QPersistentModelIndex(index)

@@ -11,6 +11,7 @@ import itertools
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _T = TypeVar("_T")
 OpenLibrary = Callable[[], Library]
 
 _LAST_WAIT_S = 2.0
-"""How long closing waits for a call that is under way; the window is gone by then."""
+"""How long closing waits for all calls that are under way; the window is gone by then."""
 
 
 class Lane(enum.Enum):
@@ -114,13 +115,14 @@ class TaskRunner(QObject):
         """Tell whether the task of this key has not been answered yet."""
         return self._newest.get(key) in self._waiting
 
-    def close(self) -> None:
-        """Answer no more; end the threads behind what they are doing."""
+    def close(self) -> bool:
+        """Answer no more; end the threads behind what they are doing. Tell whether all have ended."""
         self._waiting.clear()
         for lane in self._lanes.values():
             lane.close()
-        for lane in self._lanes.values():
-            lane.join()
+        end = time.monotonic() + _LAST_WAIT_S
+        ended = [lane.join(end) for lane in self._lanes.values()]
+        return all(ended)
 
     @Slot(int, object, object)
     def _on_finished(self, number: int, result: object, error: BaseException | None) -> None:
@@ -177,10 +179,12 @@ class _LaneThreads:
             self._tasks.clear()
             self._changed.notify_all()
 
-    def join(self) -> None:
+    def join(self, end: float) -> bool:
+        """Wait for the threads, at most until ``end`` on the monotonic clock; tell whether all have ended."""
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(_LAST_WAIT_S)
+                thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _next(self) -> _Task | None:
         with self._changed:

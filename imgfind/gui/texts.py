@@ -3,9 +3,13 @@
 What the command line says in the same words is in :mod:`imgfind.core.wording`.
 """
 
-from PySide6.QtCore import QCoreApplication, QDate, QLocale
+import html
+import os
 
-from imgfind.core import wording
+from PySide6.QtCore import QCoreApplication, QDate, QLocale
+from PySide6.QtGui import Qt
+
+from imgfind.core import paths, wording
 from imgfind.gui.places import UNDATED
 
 size = wording.size
@@ -26,6 +30,18 @@ def counted(value: int, one: str, many: str) -> str:
 def photos(value: int) -> str:
     """Return a number of photos."""
     return counted(value, _tr("photo"), _tr("photos"))
+
+
+def path(path: str) -> str:
+    """Return a path for people: on one line, and from ``~`` on where it is in their home folder."""
+    home = os.path.expanduser("~")
+    is_at_home = os.name == "posix" and home != "/" and paths.is_below(path, home)
+    return paths.displayed("~" + path[len(home) :] if is_at_home else path)
+
+
+def tip(text: str) -> str:
+    """Return a text as a tool tip shows it letter by letter: of one with ``<b>`` in a file name Qt would make HTML."""
+    return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>") if Qt.mightBeRichText(text) else text
 
 
 def month(key: str) -> str:

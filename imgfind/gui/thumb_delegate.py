@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from imgfind.core import paths
 from imgfind.core.records import Card
 from imgfind.gui import texts
+from imgfind.gui.grid_layout import thumb_height_px
 from imgfind.gui.icons import paint_icon
 from imgfind.gui.results_model import CardRole, ScoreRole
 
@@ -37,7 +38,7 @@ _HEADING_SIZE = 1.15
 _PADDING_PX = 4
 _RING_PX = 3
 _RADIUS_PX = 5
-_BADGE_PX = 22
+BADGE_PX = 22
 _DRAG_PX = 96
 _KEEP_ASPECT = Qt.AspectRatioMode.KeepAspectRatio
 _BADGE_INK = QColor(255, 255, 255)
@@ -45,6 +46,7 @@ _BADGE_GROUND = QColor(0, 0, 0, 130)
 _AWAY_OPACITY = 0.45
 _SELECTED_ALPHA = 45
 _PLACEHOLDER_ALPHA = 18
+_EDGE_INK = 0.12
 
 
 class ThumbDelegate(QStyledItemDelegate):
@@ -60,8 +62,8 @@ class ThumbDelegate(QStyledItemDelegate):
         """Make the fonts of captions and headings from that of the view."""
         self._caption_font = _sized(font, _CAPTION_SIZE)
         self._caption_metrics = QFontMetrics(self._caption_font)
-        self._heading_font = _sized(font, _HEADING_SIZE)
-        self._heading_font.setWeight(QFont.Weight.DemiBold)
+        self.heading_font = _sized(font, _HEADING_SIZE)
+        self.heading_font.setWeight(QFont.Weight.DemiBold)
         # A screen of captions took 5 ms when each frame shortened and laid them out again, and now takes 1.
         self._laid_out = functools.lru_cache(maxsize=2048)(self._lay_out)
 
@@ -71,12 +73,12 @@ class ThumbDelegate(QStyledItemDelegate):
 
     def heading_px(self) -> int:
         """Return the height of a heading."""
-        return 2 * QFontMetrics(self._heading_font).height()
+        return 2 * QFontMetrics(self.heading_font).height()
 
     def paint_heading(self, painter: QPainter, option: QStyleOptionViewItem, title: str, count: int | None) -> None:
         """Paint a heading into ``option.rect``: its title, and how many photos stand below it where that is known."""
         rect, palette = option.rect, option.palette
-        painter.setFont(self._heading_font)
+        painter.setFont(self.heading_font)
         painter.setPen(palette.color(QPalette.ColorRole.Text))
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(rect, flags, title)
@@ -87,20 +89,33 @@ class ThumbDelegate(QStyledItemDelegate):
         painter.setPen(palette.color(QPalette.ColorRole.PlaceholderText))
         painter.drawText(rect.adjusted(title_px + 3 * _PADDING_PX, 0, 0, 0), flags, texts.number(count))
 
+    def caption(self, kind: str, card: Card, index: _Index) -> str:
+        """Return one line of the caption."""
+        return _caption(kind, card, index)
+
+    def paint_signs(self, painter: QPainter, rect: QRect, card: Card, _index: _Index) -> None:
+        """Paint on a photo, which is at ``rect``, what there is to know of it at a glance."""
+        if card.favourite:
+            paint_badge(painter, "heart", QPointF(rect.left(), rect.bottom() + 1 - BADGE_PX))
+        if card.offline:
+            paint_badge(painter, "unplug", QPointF(rect.right() + 1 - BADGE_PX, rect.bottom() + 1 - BADGE_PX))
+
     def _paint_picture(
         self, painter: QPainter, option: QStyleOptionViewItem, card: Card | None, pixmap: QPixmap | None
     ) -> QRect:
         """Paint the photo, or what stands for it, and return where."""
-        square = QRect(option.rect.topLeft(), QSize(option.rect.width(), option.rect.width()))
+        room = QRect(option.rect.topLeft(), QSize(option.rect.width(), thumb_height_px(option.rect.width())))
         # A caption belongs to its photo: below a wide one it would hang in the air.
         rise = 1 if self.captions else 2
         scale = painter.device().devicePixelRatioF()
-        natural = QSize(card.width_px, card.height_px) / scale if card is not None else square.size()
-        rect = _fitted(natural, square, rise)
+        natural = QSize(card.width_px, card.height_px) / scale if card is not None else room.size()
+        rect = _fitted(natural, room, rise)
         if pixmap is None or pixmap.isNull():
             _paint_placeholder(painter, rect, option.palette, is_missing=pixmap is not None)
             return rect
+        _paint_edge(painter, rect, option.palette)
         if card is not None and card.offline:
+            painter.fillRect(rect, option.palette.color(QPalette.ColorRole.Base))
             painter.setOpacity(_AWAY_OPACITY)
         if abs(pixmap.width() - rect.width() * scale) < 2:
             painter.drawPixmap(rect.topLeft(), pixmap)
@@ -111,13 +126,13 @@ class ThumbDelegate(QStyledItemDelegate):
 
     def _paint_caption(self, painter: QPainter, option: QStyleOptionViewItem, card: Card, index: _Index) -> None:
         line = QRect(option.rect)
-        line.setTop(line.top() + line.width() + _PADDING_PX)
+        line.setTop(line.top() + thumb_height_px(line.width()) + _PADDING_PX)
         line.setHeight(self._caption_metrics.lineSpacing())
         painter.setFont(self._caption_font)
         for kind in self.captions:
             role = QPalette.ColorRole.Text if kind == "name" else QPalette.ColorRole.PlaceholderText
             painter.setPen(option.palette.color(role))
-            text = self._laid_out(_caption(kind, card, index), line.width())
+            text = self._laid_out(self.caption(kind, card, index), line.width())
             painter.drawStaticText(line.left() + (line.width() - round(text.size().width())) // 2, line.top(), text)
             line.translate(0, line.height())
 
@@ -136,23 +151,37 @@ class ThumbDelegate(QStyledItemDelegate):
             _paint_ground(painter, option)
         rect = self._paint_picture(painter, option, card, index.data(Qt.ItemDataRole.DecorationRole))
         if card is not None:
-            if card.favourite:
-                _paint_badge(painter, "heart", QPointF(rect.left(), rect.bottom() + 1 - _BADGE_PX))
-            if card.offline:
-                _paint_badge(painter, "unplug", QPointF(rect.right() + 1 - _BADGE_PX, rect.bottom() + 1 - _BADGE_PX))
+            self.paint_signs(painter, rect, card, index)
             if self.captions:
                 self._paint_caption(painter, option, card, index)
         if is_selected or option.state & QStyle.StateFlag.State_HasFocus:
             _paint_ring(painter, option, rect, _RING_PX if is_selected else 1)
 
 
-def _fitted(size: QSize, square: QRect, rise: int) -> QRect:
-    """Return the place of a picture in its square: whole, not enlarged, with 1/``rise`` of what is free above it."""
-    if square.size().expandedTo(size) != square.size():
-        size = size.scaled(square.size(), _KEEP_ASPECT)
+def _fitted(size: QSize, room: QRect, rise: int) -> QRect:
+    """Return the place of a picture in its room: whole, not enlarged, with 1/``rise`` of what is free above it."""
+    if room.size().expandedTo(size) != room.size():
+        size = size.scaled(room.size(), _KEEP_ASPECT)
     size = size.expandedTo(QSize(1, 1))
-    left = square.left() + (square.width() - size.width()) // 2
-    return QRect(QPoint(left, square.top() + (square.height() - size.height()) // rise), size)
+    left = room.left() + (room.width() - size.width()) // 2
+    return QRect(QPoint(left, room.top() + (room.height() - size.height()) // rise), size)
+
+
+def _paint_edge(painter: QPainter, rect: QRect, palette: QPalette) -> None:
+    """Paint a faint line around the place of a photo, without which a white sky would end nowhere."""
+    # As a ground that the photo covers but for the line: a screen of 63 photos is painted in 3.3 ms, with a rectangle
+    # drawn around each in 8 to 10, with four filled lines in 6.5.
+    width_px = 1 / painter.device().devicePixelRatioF()
+    base, ink = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
+    painter.fillRect(QRectF(rect).adjusted(-width_px, -width_px, width_px, width_px), _mixed(base.rgb(), ink.rgb()))
+
+
+@functools.lru_cache(maxsize=8)
+def _mixed(base: int, ink: int) -> QColor:
+    """Return a little ink on a base, opaque."""
+    below, above = QColor(base), QColor(ink)
+    parts = ((below.red(), above.red()), (below.green(), above.green()), (below.blue(), above.blue()))
+    return QColor(*(round(light + _EDGE_INK * (dark - light)) for light, dark in parts))
 
 
 def _paint_ground(painter: QPainter, option: QStyleOptionViewItem) -> None:
@@ -181,7 +210,8 @@ def _paint_placeholder(painter: QPainter, rect: QRect, palette: QPalette, *, is_
         paint_icon(painter, "image", icon_rect, palette.color(QPalette.ColorRole.PlaceholderText))
 
 
-def _paint_badge(painter: QPainter, name: str, corner: QPointF) -> None:
+def paint_badge(painter: QPainter, name: str, corner: QPointF) -> None:
+    """Paint a small sign on a photo; ``corner`` is its upper left one."""
     painter.drawPixmap(corner, _badge(name, painter.device().devicePixelRatioF()))
 
 
@@ -210,7 +240,7 @@ def drag_pixmap(pixmap: QPixmap | None, count: int, palette: QPalette) -> QPixma
 @functools.lru_cache(maxsize=16)
 def _badge(name: str, scale: float) -> QPixmap:
     """Return a white icon on a dark disc, to be read on any photo; painting it from its SVG took 60 us each time."""
-    edge_px = math.ceil(_BADGE_PX * scale)
+    edge_px = math.ceil(BADGE_PX * scale)
     pixmap = QPixmap(edge_px, edge_px)
     pixmap.setDevicePixelRatio(scale)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -218,7 +248,7 @@ def _badge(name: str, scale: float) -> QPixmap:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_BADGE_GROUND)
-    disc = QRectF(0, 0, _BADGE_PX, _BADGE_PX).adjusted(2, 2, -2, -2)
+    disc = QRectF(0, 0, BADGE_PX, BADGE_PX).adjusted(2, 2, -2, -2)
     painter.drawEllipse(disc)
     paint_icon(painter, name, disc.adjusted(3, 3, -3, -3), _BADGE_INK)
     painter.end()

@@ -284,6 +284,9 @@ class ThumbGrid(CellView):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._band is None:  # Qt would take the end of a band for a click beside the photos
             super().mouseReleaseEvent(event)
+        elif rows := self.selected_rows():  # the keyboard goes on from here
+            first = self._results.index(rows[0].start)
+            self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
         self._band_start = self._band = None
         self._band_timer.stop()
         self.viewport().update()

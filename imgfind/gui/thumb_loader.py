@@ -9,13 +9,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtCore import QBuffer, QByteArray, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QImage, QImageReader, QPixmap
 
 from imgfind.core import ImgfindError, Library
 from imgfind.core.reading import made_preview
 from imgfind.core.records import Card, PhotoId
 from imgfind.core.thumbs import Previews
+from imgfind.gui.grid_layout import thumb_height_px
 from imgfind.gui.tasks import Lane, TaskRunner
 
 PIXMAP_BYTES = 128 * 2**20
@@ -72,7 +73,7 @@ class ThumbLoader(QObject):
         self._timer.timeout.connect(self._announce)
 
     def set_edge(self, edge_px: int, scale: float) -> None:
-        """Make pixmaps to fit a square of ``edge_px`` logical pixels, ``scale`` device pixels each, from now on."""
+        """Make pixmaps to fit cells ``edge_px`` logical pixels wide, ``scale`` device pixels each, from now on."""
         self._edge_px, self._scale = edge_px, scale
 
     def card(self, photo_id: PhotoId) -> Card | None:
@@ -208,18 +209,17 @@ def _picture(card: Card, previews: Previews, edge_px: int) -> QImage:
     jpeg = previews.get(card.content_hash)
     if jpeg is None and not card.offline:
         jpeg = made_preview(card.path)
-    image = QImage.fromData(jpeg) if jpeg is not None else QImage()
-    if image.isNull():
-        return image
-    return _fitted(image, card, edge_px).convertToFormat(QImage.Format.Format_RGB32)
+    return QImage() if jpeg is None else _decoded(jpeg, card, edge_px).convertToFormat(QImage.Format.Format_RGB32)
 
 
-def _fitted(image: QImage, card: Card, edge_px: int) -> QImage:
-    """Scale to the square, but never beyond the pixels that the photo itself has."""
-    most = QSize(min(edge_px, card.width_px), min(edge_px, card.height_px))
-    size = image.size().scaled(most, Qt.AspectRatioMode.KeepAspectRatio)
-    if size == image.size():
-        return image
-    return image.scaled(
-        size.expandedTo(QSize(1, 1)), Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-    )
+def _decoded(jpeg: bytes, card: Card, edge_px: int) -> QImage:
+    """Return a preview at the size of its cell, but never beyond the pixels that the photo itself has."""
+    # QImage.fromData would keep the GUI thread from running all the while, and takes twice as long with what it has to
+    # be scaled by: 1.0 ms for a thumbnail of 190 pixels instead of 0.5.
+    buffer = QBuffer()  # the reader does not keep it alive
+    buffer.setData(QByteArray(jpeg))
+    reader = QImageReader(buffer, QByteArray(b"jpeg"))
+    most = QSize(min(edge_px, card.width_px), min(thumb_height_px(edge_px), card.height_px))
+    size = reader.size().scaled(most, Qt.AspectRatioMode.KeepAspectRatio)
+    reader.setScaledSize(size.expandedTo(QSize(1, 1)))
+    return reader.read()

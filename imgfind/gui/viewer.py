@@ -29,6 +29,7 @@ class Viewer(QWidget):
     Signals:
         closed(int): it was left at this row; -1 where no photo is left.
         row_changed(int): another photo is shown.
+        name_changed(): the name of what is shown is another, or has become known.
         favourite_requested(PhotoId, bool): make the photo a favourite, or make it none.
         trash_requested(PhotoId): move the photo to the trash; the next one is shown when the model has lost its row.
         copy_requested(PhotoId): put the file on the clipboard.
@@ -37,6 +38,7 @@ class Viewer(QWidget):
 
     closed = Signal(int)
     row_changed = Signal(int)
+    name_changed = Signal()
     favourite_requested = Signal(object, bool)
     trash_requested = Signal(object)
     copy_requested = Signal(object)
@@ -46,6 +48,7 @@ class Viewer(QWidget):
         super().__init__(parent)
         self._model: ResultsModel | None = None
         self._row = -1
+        self._name = ""
         self._photo_id = PhotoId(0)
         self._step = 1
         self._favourites: dict[PhotoId, bool] = {}
@@ -72,6 +75,11 @@ class Viewer(QWidget):
     def row(self) -> int:
         """Return the row that is shown."""
         return self._row
+
+    @property
+    def name(self) -> str:
+        """Return the name of the photo that is shown, empty until it is known."""
+        return self._name
 
     def open(self, model: ResultsModel, row: int) -> None:
         """Show the photo in a row of ``model``, over everything."""
@@ -195,6 +203,8 @@ class Viewer(QWidget):
             self._show_card(loaded.card)
         else:
             self._show_preview()
+            if loaded is not None:  # it was tried ahead of time, and is not tried again
+                self._show_problem(loaded)
         self._want()
 
     def _show_preview(self) -> None:
@@ -213,6 +223,9 @@ class Viewer(QWidget):
         self._canvas.setAccessibleName(name)
         self._previous.setEnabled(self._row > 0)
         self._next.setEnabled(self._row + 1 < self._count())
+        if name != self._name:
+            self._name = name
+            self.name_changed.emit()
 
     def _show_problem(self, loaded: LoadedPicture) -> None:
         self._problem.show_text(loaded.problem)

@@ -7,6 +7,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
+from imgfind.gui import texts
 from imgfind.gui.favourite_button import show_favourite
 from imgfind.gui.icons import icon
 
@@ -44,7 +45,7 @@ class ViewerBar(Panel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._name = _ElidedLabel(self)
+        self._name = ElidedLabel(self)
         self._position = QLabel(self)
         self._position.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._zoom = QLabel(self)
@@ -105,7 +106,7 @@ def tool_button(parent: QWidget, name: str, text: str) -> QToolButton:
     return button
 
 
-class _ElidedLabel(QLabel):
+class ElidedLabel(QLabel):
     """A name on one line, cut in the middle where it is too long."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -117,7 +118,7 @@ class _ElidedLabel(QLabel):
     def set_text(self, text: str) -> None:
         self._whole = text
         self.setAccessibleName(text)
-        self.setToolTip(text)
+        self.setToolTip(texts.tip(text))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -17,7 +17,10 @@ from PySide6.QtWidgets import (
 )
 
 from imgfind import __version__
+from imgfind.gui import theme
 from imgfind.gui.icons import icon
+
+_KEYS_PX = 170
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,10 @@ def _other_keys() -> list[tuple[str, str]]:
         (tr("Arrows, Home, End, Page Up, Page Down"), tr("Walk through the photos; with Shift choose them")),
         (tr("Ctrl+A"), tr("Choose all photos")),
         (tr("Ctrl and wheel"), tr("Size of the thumbnails")),
-        (tr("Escape"), tr("In the search: clear it; in the viewer: close it")),
+        (tr("Escape"), tr("Clear the search; in the viewer: close it")),
         (tr("Down"), tr("From the search to the photos")),
         (tr("Left, Right"), tr("In the viewer: previous and next photo")),
+        (tr("1, 2, 3"), tr("Comparing duplicates: side by side, in turns, their difference")),
         (tr("+, -, 0, 1"), tr("In the viewer: zoom in and out, whole picture, single pixels")),
     ]
 
@@ -78,8 +82,13 @@ def shortcuts_dialog(parent: QWidget, actions: Sequence[QAction]) -> QDialog:
     for keys, text in rows:
         label = QLabel(keys)
         label.setAccessibleName(f"{text}: {keys}")
-        form.addRow(label, QLabel(text))
+        meaning = QLabel(text)
+        for words in (label, meaning):
+            words.setWordWrap(True)
+        label.setFixedWidth(_KEYS_PX)
+        form.addRow(label, meaning)
     scroll = QScrollArea(widgetResizable=True)
+    theme.quieten(scroll)
     scroll.setWidget(page)
     scroll.setFrameShape(QScrollArea.Shape.NoFrame)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -87,7 +96,8 @@ def shortcuts_dialog(parent: QWidget, actions: Sequence[QAction]) -> QDialog:
     layout = QVBoxLayout(dialog)
     layout.addWidget(scroll)
     layout.addWidget(buttons)
-    dialog.resize(460, 560)
+    theme.without_icons(dialog)
+    dialog.resize(520, 560)
     return dialog
 
 
@@ -104,4 +114,6 @@ def about_dialog(parent: QWidget) -> QDialog:
             "MIT licence. Icons: Lucide, ISC licence.",
         )
     )
+    box.setStandardButtons(QMessageBox.StandardButton.Ok)
+    theme.without_icons(box)
     return box

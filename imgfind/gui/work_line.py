@@ -23,8 +23,9 @@ class WorkLine(QWidget):
     resume_requested = Signal()
     cancel_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, can_pause: bool = True) -> None:
         super().__init__(parent)
+        self._can_pause = can_pause
         self._state = "idle"
         self._what = ""
         self._label = _OneLine()
@@ -61,7 +62,7 @@ class WorkLine(QWidget):
         """Show one of the states of :attr:`state`; ``what`` names the work (``Indexing``) where it is another one."""
         self._state = state
         self._what = what or self._what
-        self._pause.setVisible(state == "running")
+        self._pause.setVisible(state == "running" and self._can_pause)
         self._resume.setVisible(state == "paused")
         self._cancel.setVisible(state in ("running", "paused"))
         self._bar.setEnabled(state == "running")

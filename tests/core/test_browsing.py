@@ -1,6 +1,7 @@
 """Lists by date, folder and mark: what stands where, what is counted, and that nothing walks the rows of all photos."""
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -318,3 +319,21 @@ def test_marked_photos_are_found_by_their_index_and_not_among_all(library: Libra
         where, values = condition([WordFilter("is", state)])
         steps = plans(library, (f"SELECT p.photo_id FROM photos AS p WHERE {where}", values))
         assert not [step for step in steps if step.startswith("SCAN")]
+
+
+def test_a_library_that_is_deleted_is_not_read_on(library: Library) -> None:
+    assert len(library.photos.timeline().photo_ids)
+    shutil.rmtree(library.folder)
+    assert len(library.photos.timeline().photo_ids) == 0
+    with pytest.raises(LibraryError):
+        library.roots()
+
+
+def test_a_library_that_takes_the_place_of_another_is_read(library: Library, tmp_path: Path) -> None:
+    before = library.photos.revision(), len(library.photos.timeline().photo_ids)
+    with Library(tmp_path / "other", load_encoder=FakeEncoder) as other:
+        other.index([str(paint(tmp_path / "one" / "only.png").parent)])
+    shutil.rmtree(library.folder)
+    os.rename(tmp_path / "other", library.folder)
+    assert len(library.photos.timeline().photo_ids) == 1
+    assert library.photos.revision() != before[0]

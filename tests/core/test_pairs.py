@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imgfind.core.library import Library
-from imgfind.core.pairs import Pair, films_beside, pairs_of
+from imgfind.core.pairs import Pair, belonging, films_beside, has_film, pairs_of
 from tests.command_line import CommandLine
 from tests.fake_encoder import FakeEncoder
 from tests.pictures import paint
@@ -62,3 +62,37 @@ def test_show_tells_of_the_other_half(tmp_path: Path, imgfind: CommandLine) -> N
     assert f"raw+jpeg with {raw}" in shown.text
     pairs = imgfind("show", str(raw), "--json", "--library", str(tmp_path / "library")).json["pairs"]
     assert pairs == [{"kind": "raw+jpeg", "path": str(jpeg), "uri": jpeg.as_uri()}]
+
+
+@pytest.mark.parametrize(
+    "name", ["a-edit.jpg", "a-Edit-2.tif", "a_edited.jpg", "a (edited).jpg", "a(edited).png", "a-edited.jpg"]
+)
+def test_an_edited_export_belongs_to_its_photo(name):
+    assert belonging("/p/a.jpg", f"/p/{name}") == "edit"
+    assert belonging(f"/p/{name}", "/p/a.jpg") == "edit"
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("/p/a.jpg", "/q/a-edit.jpg"),
+        ("/p/a.jpg", "/p/b-edit.jpg"),
+        ("/p/a-edit.jpg", "/p/a-edit-2.jpg"),
+        ("/p/a.jpg", "/p/a.png"),
+        ("/p/cr.jpg", "/p/credit.jpg"),
+        ("/p/IMG_1.jpg", "/p/IMG_E1.jpg"),
+    ],
+)
+def test_other_files_do_not_belong_together(path, other):
+    assert belonging(path, other) is None
+
+
+def test_raw_and_jpeg_of_one_shot_belong_together():
+    assert belonging("/p/a.CR2", "/p/a.jpg") == "raw+jpeg"
+    assert belonging("/p/IMG_0001.HEIC", "/p/IMG_E0001.heic") == "edit"
+
+
+def test_a_film_beside_makes_a_still_of_a_live_photo():
+    assert has_film("/p/a.HEIC", {"a.HEIC", "a.MOV"})
+    assert not has_film("/p/a.HEIC", {"a.HEIC", "b.MOV"})
+    assert not has_film("/p/a.png", {"a.MOV"})

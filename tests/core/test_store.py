@@ -18,8 +18,9 @@ import pytest
 from imgfind.core import database as database_module
 from imgfind.core.errors import LibraryError
 from imgfind.core.filters import WordFilter
-from imgfind.core.records import Facts, FileProblem, ModelId, RootId
-from imgfind.core.store import CATALOGUE_FILE, KnownContents, Model, ModelVectors, Store, opening, schema
+from imgfind.core.records import Facts, FileProblem, Label, ModelId, RootId, Verdict
+from imgfind.core.store import CATALOGUE_FILE, KnownContents, Model, ModelVectors, Store, checks, opening, schema
+from imgfind.core.store import duplicates as noted
 from tests.catalogue import DIM, bytes_in, file_at, hash_of, indexed, vanished, vector_of
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -29,6 +30,7 @@ RELEASED = {
     1: "38d59b9667f3b14192ce0a5b42946830e560aedc51b14c7f5a18685f9194f05d",
     2: "05d6207b992e1d1d0fdc8bfb7332f88ef2246543e8086b3bc4dd9974792b8a3e",
     3: "1ecead54af38da077dfeabb6936e81838a901819aea7568c7cf7a8376466f5f7",
+    4: "8ca4e07f3036002e8f0d65bfaae73feb8a60886f6d03cd201e4f2fb95c0d86ab",
 }
 """Schema -> SHA-256 of its migration's text."""
 
@@ -708,3 +710,43 @@ def test_a_second_writer_is_told_to_try_again(
             save(second, model, root, {"/p/a.jpg": "a"})
         with closing(Store.open(folder, readonly=True)) as reader:
             assert reader.counts()["photos"] == 0
+
+
+def test_pairs_wait_until_they_are_compared_and_go_with_their_contents(
+    store: Store, model: ModelId, root: RootId
+) -> None:
+    save(store, model, root, {f"/p/{label}.jpg": label for label in "abc"})
+    database = store.database
+    assert noted.note_proposed(database, np.array([[2, 1], [1, 3], [1, 99], [2, 2]]), "1:3") == 2
+    assert noted.note_proposed(database, np.array([[1, 2]]), "1:3") == 0
+    assert store.setting(noted.PROPOSED) == "1:3"
+    assert noted.waiting(database, 7) == [(1, 2), (1, 3)]
+
+    verdict = Verdict(Label.TURNED, 0.5, 5, 0.25, "turned")
+    noted.save_verdicts(database, 7, {(1, 2): verdict, (1, 3): Verdict(None, 0.1, reason="x"), (3, 99): verdict})
+    assert (noted.count_waiting(database, 7), noted.count_waiting(database, 8)) == (0, 2)
+    assert noted.found(database, 7) == {(1, 2): verdict}
+    assert noted.verdicts_of(database, 7, [(1, 2), (1, 3), (2, 3)]) == {(1, 2): verdict, (1, 3): Verdict(None, 0.1)}
+    assert noted.verdicts_of(database, 8, [(1, 2)]) == {}
+
+    noted.save_descriptors(database, 1, {1: b"one", 99: b"none"})
+    assert noted.contents_without_descriptor(database, 1) == [2, 3]
+    assert noted.looks(database, 1, 1).descriptors == (b"one", b"", b"")
+    database.execute("DELETE FROM vectors")
+    database.execute("DELETE FROM photos")
+    database.execute("DELETE FROM contents WHERE content_id = 1")
+    assert database.value("SELECT count(*) FROM verdicts") + database.value("SELECT count(*) FROM descriptors") == 0
+
+
+def test_what_is_known_of_contents_that_are_lost_is_taken_out(store: Store, model: ModelId, root: RootId) -> None:
+    save(store, model, root, {f"/p/{label}.jpg": label for label in "ab"})
+    noted.note_proposed(store.database, np.array([[1, 2]]), "1:2")
+    noted.save_descriptors(store.database, 1, {2: b"two"})
+    store.database.execute("PRAGMA foreign_keys = OFF")
+    store.database.execute("DELETE FROM contents WHERE content_id = 2")
+    store.database.execute("PRAGMA foreign_keys = ON")
+    assert any("verdicts" in finding for finding in checks.reference_findings(store.database))
+    told = checks.mend_references(store.database)
+    assert "took 1 of the verdicts out of the catalogue" in told
+    assert "took 1 of the descriptors out of the catalogue" in told
+    assert checks.reference_findings(store.database) == []

@@ -23,6 +23,7 @@ NAMES = (
     "grüße 🐕.jpg",
     "no text \udcff\udce4.jpg",
     "long" * 60 + ".jpg",
+    "longest" * 35 + ".jpg",
 )
 
 

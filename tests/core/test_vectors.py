@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from imgfind.core.errors import LibraryError
 from imgfind.core.job import Cancelled, Job, Progress
 from imgfind.core.records import FloatArray, IdArray
-from imgfind.core.vectors import VectorIndex, graph, graph_file
+from imgfind.core.vectors import VectorIndex, graph, graph_file, neighbours
 from imgfind.core.vectors.ranking import Best
 
 DIM = 24
@@ -186,6 +186,62 @@ def test_only_allowed_vectors_are_found(file: Path, source: FakeSource) -> None:
     large.refresh(Job())
     for allowed in (few, many):
         assert large.nearest(query, 10, allowed)[0].tolist() == brute_force(source, query, 10, allowed)
+
+
+def with_near_ones(count: int) -> FloatArray:
+    """Return rows of which each third is near the one before, further than by rounding."""
+    rows = unit_rows(count).astype(np.float64)
+    rows[1::3] = rows[0::3][: len(rows[1::3])] + 0.02 * np.random.default_rng(5).normal(size=rows[1::3].shape)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def near_by_brute_force(source: FakeSource) -> set[tuple[int, int]]:
+    rows = source.rows.astype(np.float32)
+    left, right = np.nonzero(np.triu(rows @ rows.T, 1) >= neighbours.NEAR)
+    return set(zip(source.ids[left].tolist(), source.ids[right].tolist(), strict=True))
+
+
+def pairs_of(found: IdArray) -> set[tuple[int, int]]:
+    assert (found[:, 0] < found[:, 1]).all()
+    pairs = {(first, second) for first, second in found.tolist()}
+    assert len(pairs) == len(found)
+    return pairs
+
+
+@pytest.mark.parametrize("exact_below", [10_000, 601, GRAPH_AT], ids=["held", "held, just", "streamed or graph"])
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_near_pairs_are_those_of_brute_force_however_they_are_found(
+    file: Path, exact_below: int, refreshed: bool
+) -> None:
+    source = FakeSource(with_near_ones(600))
+    index = VectorIndex(file, DIM, source, exact_below=exact_below)
+    if refreshed:
+        index.refresh(Job())
+    source.add(with_near_ones(31))  # behind the graph where there is one
+    expected = near_by_brute_force(source)
+    assert len(expected) > 200
+    assert pairs_of(index.near_pairs()) == expected
+    new = source.ids[-10:]
+    assert pairs_of(index.near_pairs(new)) == {pair for pair in expected if set(pair) & set(new.tolist())}
+
+
+def test_each_of_many_equal_vectors_is_paired_with_a_few(file: Path) -> None:
+    source = FakeSource(np.tile(unit_rows(1), (200, 1)))
+    found = pairs_of(VectorIndex(file, DIM, source).near_pairs())
+    assert len(found) <= 200 * neighbours.MOST
+    assert {number for pair in found for number in pair} == set(source.ids.tolist())
+
+
+def test_an_empty_library_has_no_near_pairs(file: Path) -> None:
+    index = VectorIndex(file, DIM, FakeSource(unit_rows(0)))
+    assert index.near_pairs().shape == index.near_pairs(np.array([3], np.int64)).shape == (0, 2)
+
+
+def test_near_pairs_of_a_graph_that_reaches_too_few_nodes_are_found_exactly(
+    built: VectorIndex, source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph.Graph, "near", lambda *_: None)
+    assert pairs_of(built.near_pairs()) == near_by_brute_force(source)
 
 
 def test_a_narrow_filter_reads_only_what_it_allows(index: VectorIndex, source: FakeSource) -> None:

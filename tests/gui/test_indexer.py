@@ -427,3 +427,10 @@ def test_it_goes_on_with_nobody_at_the_other_end_of_its_pipe(qtbot: QtBot, tmp_p
         qtbot.waitUntil(lambda: library.status().indexed_at is not None, timeout=WAIT_MS)
         assert library.status().vectors == 100
         qtbot.waitUntil(lambda: lock.holder(tmp_path / "library") is None, timeout=WAIT_MS)
+
+
+def test_what_the_process_waited_for_adds_is_told_too(qtbot: QtBot, indexer: Indexer, stand_in: StandIn) -> None:
+    stand_in.act("busy")
+    with qtbot.waitSignal(indexer.batch_stored, timeout=WAIT_MS):
+        indexer.start(["/a"])
+    wait_for(qtbot, indexer, "waiting")

@@ -4,7 +4,7 @@ import pytest
 
 from imgfind.core.query import Query, TextTerm, parse, unparse
 from imgfind.gui.navigation import Navigation
-from imgfind.gui.places import DUPLICATES, FAVOURITES, PROBLEMS, Place, PlaceKind
+from imgfind.gui.places import FAVOURITES, PROBLEMS, Place, PlaceKind
 
 
 class FakeFinder:
@@ -15,9 +15,6 @@ class FakeFinder:
 
     def find(self, query: Query | None) -> None:
         self.asked.append(unparse(query) if query else "")
-
-    def show_listing(self, listed: object) -> None:
-        self.asked.append("listing")
 
 
 @pytest.fixture
@@ -76,11 +73,6 @@ def test_a_page_is_left_by_going_back(navigation: Navigation, finder: FakeFinder
     navigation.back()
     assert navigation.place is None
     assert finder.asked[-1] == "dog"
-
-
-def test_duplicates_are_a_listing(navigation: Navigation, finder: FakeFinder) -> None:
-    navigation.show_place(DUPLICATES)
-    assert finder.asked == ["listing"]
 
 
 def test_a_folder_is_a_query(navigation: Navigation, finder: FakeFinder) -> None:

@@ -2,16 +2,20 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.gui.virtual_screen import LIMIT_S, VirtualScreen, virtual_screen
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from virtual_screen import VirtualScreen
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs an X server")
 
-SCREENS = Path(__file__).parent.parent.parent / "demo" / "screens"
+REPOSITORY = Path(__file__).parent.parent.parent
+SCREENS = REPOSITORY / "demo" / "screens"
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "camera.png", "motorcycle_left.png", "page.png")
 
 
@@ -27,13 +31,18 @@ def photos(tmp_path: Path, skimage_photos: Path) -> Path:
 
 
 @pytest.fixture
-def screen(own_home: Path) -> Iterator[VirtualScreen]:
+def screen(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[VirtualScreen]":
+    monkeypatch.syspath_prepend(REPOSITORY / "packaging")
+    from virtual_screen import missing_programs, virtual_screen
+
+    if missing := missing_programs():
+        pytest.skip(missing)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "XDG_"))}
     with virtual_screen(environment=environment | {"IMGFIND_OFFLINE": "1", "XDG_RUNTIME_DIR": str(own_home)}) as made:
         yield made
 
 
-def test_a_newcomer_finds_photos(screen: VirtualScreen, photos: Path, tmp_path: Path, skimage_photos: Path) -> None:
+def test_a_newcomer_finds_photos(screen: "VirtualScreen", photos: Path, tmp_path: Path, skimage_photos: Path) -> None:
     library = tmp_path / "library"
     window = screen.start("-m", "imgfind", "gui", "--library", str(library))
     screen.wait_for(r"All photos.*imgfind")
@@ -48,25 +57,25 @@ def test_a_newcomer_finds_photos(screen: VirtualScreen, photos: Path, tmp_path: 
 
     screen.keys("ctrl+f")
     screen.type("cat")
-    screen.wait_for(r"^cat - \d+ match")
+    screen.wait_for(r"^cat - 7 photos")
     screen.shot(SCREENS / "typed.png")
 
     screen.keys("Down", "Home", "space")
     screen.wait_for(r"\.(png|jpg)")
     screen.shot(SCREENS / "viewer.png")
     screen.keys("Right", "Escape")
-    screen.wait_for(r"^cat - \d+ match")
+    screen.wait_for(r"^cat - 7 photos")
 
     screen.keys("ctrl+f", "Escape")
     screen.wait_for(r"All photos - 7 photos")
     screen.drag([skimage_photos / "coffee.png"], 640, 400)
-    screen.wait_for(r"^image:coffee\.png - \d+ match")
+    screen.wait_for(r"^image:coffee\.png - 7 photos")
     screen.shot(SCREENS / "dropped.png")
 
     screen.keys("Escape")
     screen.copy(screen.shot(tmp_path / "screenshot.png"))
     screen.keys("ctrl+v")
-    screen.wait_for(r"^image:\w{32}\.png - \d+ match")
+    screen.wait_for(r"^image:\w{32}\.png - 7 photos")
     screen.keys("ctrl+f")
     screen.type("rocket")
     screen.wait_for(r"^image:\w+\.png \+ rocket")
@@ -79,11 +88,56 @@ def test_a_newcomer_finds_photos(screen: VirtualScreen, photos: Path, tmp_path: 
     screen.shot(SCREENS / "problems.png")
 
     second = screen.start("-m", "imgfind", "gui", "--library", str(library))
-    assert second.wait(LIMIT_S) == 0
+    assert second.wait(screen.LIMIT_S) == 0
 
     screen.keys("ctrl+q")
-    assert window.wait(LIMIT_S) == 0
+    assert window.wait(screen.LIMIT_S) == 0
     output, errors = window.communicate()
     assert (output, errors) == ("", "")
     with sqlite3.connect(library / "catalog.sqlite3") as catalogue:
         assert catalogue.execute("SELECT count(*) FROM photos").fetchone() == (7,)
+
+
+FIRST, SECOND = (340, 200), (590, 200)
+"""Two photos beside each other, in a window of its first size."""
+ABOVE, UNDO, TARGET = (600, 62), (920, 67), (1180, 650)
+"""A place over the photos that is none, the button of the message that will be there, and a place outside the grid."""
+
+
+def test_the_mouse_does_it_too(screen: "VirtualScreen", photos: Path, tmp_path: Path, own_home: Path) -> None:
+    library = tmp_path / "library"
+    indexing = screen.start("-m", "imgfind", "index", "--library", str(library), str(photos))
+    assert indexing.wait(screen.LIMIT_S) == 0
+    window = screen.start("-m", "imgfind", "gui", "--library", str(library))
+    screen.wait_for(r"All photos - 7 photos")
+
+    screen.click(*FIRST)
+    screen.keys("space")
+    first = screen.wait_for(r"\.(png|jpg)").partition(" ")[0]
+    screen.keys("Right")
+    screen.wait_for(rf"^(?!{first}).*\.(png|jpg)")
+    screen.keys("Escape")
+    screen.wait_for(r"All photos - 7 photos")
+
+    screen.click(*FIRST, button=3)
+    screen.keys("Down", "Down", "Down", "Down", "Return")
+    screen.wait_for(rf"^image:{first} - ")
+    screen.keys("Escape")
+    screen.wait_for(r"All photos - 7 photos")
+
+    assert screen.drag_out(FIRST, TARGET) == [(photos / "Meine Fotos ☀" / first).as_uri()]
+
+    screen.sweep(ABOVE, FIRST)
+    screen.keys("Delete")
+    screen.wait_for(r"All photos - 5 photos")
+    screen.shot(SCREENS / "removed.png")
+    screen.click(*UNDO)
+    screen.wait_for(r"All photos - 7 photos")
+
+    screen.xdotool("mousemove", *map(str, SECOND), "keydown", "ctrl", "click", "4", "keyup", "ctrl")
+    screen.shot(SCREENS / "larger.png")
+    screen.keys("ctrl+q")
+    assert window.wait(screen.LIMIT_S) == 0
+    assert window.communicate() == ("", "")
+    assert list((own_home / ".local/share/Trash/files").iterdir()) == []
+    assert "thumb_px=192" not in (own_home / ".config/imgfind/window.ini").read_text()

@@ -1,6 +1,10 @@
 """Wording that several widgets share."""
 
+import os
+from pathlib import Path
+
 import pytest
+from PySide6.QtGui import Qt, QTextDocument
 
 from imgfind.gui import texts
 
@@ -43,3 +47,18 @@ def test_moments_are_shown_to_the_minute(taken_at: str, text: str) -> None:
 )
 def test_time_left_is_no_more_exact_than_it_is_known(eta_s: float, text: str) -> None:
     assert texts.time_left(eta_s) == text
+
+
+def test_a_path_begins_with_a_tilde_at_home(own_home: Path) -> None:
+    assert texts.path(str(own_home / "Pictures" / "a\nb")) == os.path.join("~", "Pictures", "a\\x0ab")
+    assert texts.path(str(own_home)) == "~"
+    assert texts.path(f"{own_home}work") == f"{own_home}work"
+
+
+def test_a_tool_tip_shows_file_names_letter_by_letter() -> None:
+    assert texts.tip("/photos/a & b.jpg\nnot a picture") == "/photos/a & b.jpg\nnot a picture"
+    shown = QTextDocument()
+    for name in ("/photos/<b>bold</b>.jpg", "/photos/a&lt;b.jpg"):
+        shown.setHtml(texts.tip(name))
+        assert shown.toPlainText() == name
+        assert Qt.mightBeRichText(texts.tip(name))

@@ -1,10 +1,12 @@
 """Light and dark, also on desktops that know neither."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QVBoxLayout
+from pytestqt.qtbot import QtBot
 
 from imgfind.gui import theme
 
@@ -52,3 +54,26 @@ def test_text_can_be_read(qapp: QApplication, name: str, text: str, ground: str)
     theme.apply(name)
     palette = qapp.palette()
     assert contrast(palette.color(QPalette.ColorRole[text]), palette.color(QPalette.ColorRole[ground])) >= 4.5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems' palettes are whole")
+@pytest.mark.parametrize("name", ["system", "light"])
+def test_a_desktop_without_shades_gets_some(qapp: QApplication, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    flat = QPalette(QColor("#faf9f8"), QColor("#faf9f8"))
+    flat.setColor(QPalette.ColorRole.Base, flat.color(QPalette.ColorRole.Window))
+    monkeypatch.setattr(QApplication, "palette", lambda *_: flat)  # as GNOME's, which only GNOME has
+
+    theme.apply(name)
+
+    monkeypatch.undo()
+    palette = qapp.palette()
+    assert palette.color(QPalette.ColorRole.Base) != palette.color(QPalette.ColorRole.Window)
+
+
+def test_the_buttons_of_a_dialog_have_no_icons(qtbot: QtBot) -> None:
+    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+    dialog = QDialog()
+    QVBoxLayout(dialog).addWidget(box)
+    qtbot.addWidget(dialog)
+    theme.without_icons(dialog)
+    assert all(button.icon().isNull() for button in box.buttons())

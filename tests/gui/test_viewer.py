@@ -90,6 +90,16 @@ def test_the_neighbours_are_at_hand_before_they_are_asked_for(
     assert shows(viewer, "white")
 
 
+def test_a_neighbour_that_could_not_be_read_ahead_of_time_says_so(
+    qtbot: QtBot, viewer: Viewer, model: ResultsModel, ids: list[PhotoId], photos: Path
+) -> None:
+    (photos / "green.png").unlink()
+    viewer.open(model, 0)
+    qtbot.waitUntil(lambda: viewer._loader.picture(ids[1]) is not None)
+    qtbot.keyClick(viewer, Qt.Key.Key_Right)
+    assert viewer._problem.isVisible()
+
+
 @pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Escape])
 def test_a_key_leaves_the_viewer_at_its_row(qtbot: QtBot, viewer: Viewer, model: ResultsModel, key: Qt.Key) -> None:
     viewer.open(model, 1)

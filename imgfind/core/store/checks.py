@@ -80,14 +80,17 @@ def mend_references(database: Database) -> list[str]:
     )
     removed: dict[str, int] = {}
     with database.transaction():
-        for table, column, parent in (
-            ("photos", "content_id", "contents"),
-            ("photos", "root_id", "roots"),
-            ("problems", "root_id", "roots"),
-            ("vectors", "content_id", "contents"),
-            ("vectors", "model_id", "models"),
+        for table, column, parent, key in (
+            ("photos", "content_id", "contents", "content_id"),
+            ("photos", "root_id", "roots", "root_id"),
+            ("problems", "root_id", "roots", "root_id"),
+            ("vectors", "content_id", "contents", "content_id"),
+            ("vectors", "model_id", "models", "model_id"),
+            ("verdicts", "content_a", "contents", "content_id"),
+            ("verdicts", "content_b", "contents", "content_id"),
+            ("descriptors", "content_id", "contents", "content_id"),
         ):
-            count = database.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {column} FROM {parent})")
+            count = database.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {key} FROM {parent})")
             removed[table] = removed.get(table, 0) + count
     told = [f"took {count:,} of the {table} out of the catalogue" for table, count in removed.items() if count]
     if lost_roots:

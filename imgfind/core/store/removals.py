@@ -17,6 +17,8 @@ from imgfind.core.store.schema import NOW
 
 _KEPT = ("photo_id", "root_id", "size_bytes", "mtime_ns", "content_id", "added_at", "taken_at", "taken_at_source")
 """What undo needs of a row of ``photos`` beside its path; the file itself tells the rest."""
+_IN_TRASH = "state = 'trashed' AND trashed_to IS NOT NULL"
+"""What can come back; a file that was deleted for good went nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,26 @@ class Removable:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The file a duplicate was removed beside, which has to stay, and the bytes it has to have."""
+
+    path: str
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the journal; ``trashed_to`` is where the file went, None where that was not noted yet."""
+    """A line of the journal; ``trashed_to`` is where the file went, None where that was not noted yet.
+
+    ``permanent``: where there is no trash the file may be deleted.
+    """
 
     removal_id: int
+    batch: str
     photo: Removable
     trashed_to: str | None
+    kept: Kept | None
+    permanent: bool
 
 
 def removable(database: Database, photo_id: PhotoId) -> Removable | None:
@@ -62,22 +78,35 @@ def photo_id_of(database: Database, path: str) -> PhotoId | None:
     return None if photo_id is None else PhotoId(photo_id)
 
 
-def plan(database: Database, batch: str, photo: Removable) -> int:
+def plan(database: Database, batch: str, photo: Removable, kept: Kept | None = None, *, permanent: bool = False) -> int:
     """Note that a file is about to go; return the number of the line."""
+    row = {
+        "batch": batch,
+        "path": os.fsencode(photo.path),
+        "content_hash": photo.content_hash,
+        "size_bytes": photo.row["size_bytes"],
+        "photo": json.dumps(photo.row),
+        "state": "planned",
+        "kept_path": None if kept is None else os.fsencode(kept.path),
+        "kept_hash": None if kept is None else kept.content_hash,
+        "permanent": int(permanent),
+    }
     removal_id: int = database.value(
-        """INSERT INTO removals (batch, path, content_hash, size_bytes, photo, state)
-           VALUES (?, ?, ?, ?, ?, 'planned') RETURNING removal_id""",
-        (batch, os.fsencode(photo.path), photo.content_hash, photo.row["size_bytes"], json.dumps(photo.row)),
+        f"INSERT INTO removals ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING removal_id",
+        tuple(row.values()),
     )
     return removal_id
 
 
-def note_trashed(database: Database, removal_id: int, photo: Removable, trashed_to: str) -> None:
-    """Note where the file went, and forget the photo; its content stays, as vanished where nothing else shows it."""
+def note_trashed(database: Database, removal_id: int, photo: Removable, trashed_to: str | None) -> None:
+    """Note where the file went, None where it was deleted, and forget the photo.
+
+    Its content stays, as vanished where nothing else shows it.
+    """
     with database.transaction():
         database.execute(
             "UPDATE removals SET state = 'trashed', trashed_to = ? WHERE removal_id = ?",
-            (os.fsencode(trashed_to), removal_id),
+            (None if trashed_to is None else os.fsencode(trashed_to), removal_id),
         )
         database.execute(
             "DELETE FROM photos WHERE photo_id = ? AND path = ?", (photo.row["photo_id"], os.fsencode(photo.path))
@@ -139,27 +168,29 @@ def planned(database: Database) -> list[Entry]:
 
 def trashed(database: Database, batch: str) -> list[Entry]:
     """Return what of a batch is in the trash, in order."""
-    return _entries(database, "batch = ? AND state = 'trashed'", (batch,))
+    return _entries(database, f"batch = ? AND {_IN_TRASH}", (batch,))
 
 
 def last_batch(database: Database) -> str | None:
     """Return the last batch of which something is in the trash."""
-    batch: str | None = database.value(
-        "SELECT batch FROM removals WHERE state = 'trashed' ORDER BY removal_id DESC LIMIT 1"
-    )
+    batch: str | None = database.value(f"SELECT batch FROM removals WHERE {_IN_TRASH} ORDER BY removal_id DESC LIMIT 1")
     return batch
 
 
 def _entries(database: Database, condition: str, parameters: tuple[str, ...]) -> list[Entry]:
     rows = database.rows(
-        f"SELECT removal_id, path, content_hash, photo, trashed_to FROM removals WHERE {condition} ORDER BY removal_id",
+        f"""SELECT removal_id, batch, path, content_hash, photo, trashed_to, kept_path, kept_hash, permanent
+            FROM removals WHERE {condition} ORDER BY removal_id""",
         parameters,
     )
     return [
         Entry(
             removal_id,
+            batch,
             Removable(os.fsdecode(path), content_hash, False, json.loads(row)),
             None if trashed_to is None else os.fsdecode(trashed_to),
+            None if kept_path is None else Kept(os.fsdecode(kept_path), kept_hash),
+            bool(permanent),
         )
-        for removal_id, path, content_hash, row, trashed_to in rows
+        for removal_id, batch, path, content_hash, row, trashed_to, kept_path, kept_hash, permanent in rows
     ]

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imgfind.core.records import Facts, FloatArray, FoundFile, ModelId, PerceptualHash, RootId
+from imgfind.core.records import (
+    ContentId,
+    Facts,
+    FloatArray,
+    FoundFile,
+    ModelId,
+    PerceptualHash,
+    PhotoId,
+    RootId,
+)
 
 
 def stamp(file: FoundFile) -> tuple[int, int]:
@@ -85,3 +94,42 @@ class PhotoDetails:
     taken_at_source: str | None = None
     favourite: bool = False
     hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedPhoto:
+    """A photo that may show what another one shows, with all that decides which of them to keep.
+
+    ``taken_at`` is the camera's own. ``has_film`` and ``is_linked`` (its bytes have another name on the disk, so that
+    removing it frees nothing) are what the disk says; the catalogue does not know.
+    """
+
+    photo_id: PhotoId
+    content_id: ContentId
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    width_px: int
+    height_px: int
+    format: str
+    taken_at: str | None = None
+    camera: str | None = None
+    favourite: bool = False
+    offline: bool = False
+    has_film: bool = False
+    is_linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedContent:
+    """What is known of a content that is to be compared; ``path`` is one of its photos in reach, if there is any."""
+
+    content_id: ContentId
+    content_hash: bytes
+    width_px: int
+    height_px: int
+    format: str
+    facts: Facts
+    phash: PerceptualHash
+    path: str | None
+    stamp: tuple[int, int]

@@ -159,7 +159,51 @@ CREATE INDEX removals_by_batch ON removals (batch);
 CREATE INDEX removals_planned ON removals (removal_id) WHERE state = 'planned';
 """
 
-MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
+# Duplicates: what pairs of contents were found to be, what the user said of them, and what they are looked up by.
+_SCHEMA_4 = f"""
+-- A pair of contents that may show the same, and what comparing them gave. `version` is of what compared them, 0: not
+-- compared yet. `label` is one of `records.Label`, NULL: different pictures. `turn` leads from a to b.
+CREATE TABLE verdicts (
+    content_a  INTEGER NOT NULL REFERENCES contents (content_id) ON DELETE CASCADE,
+    content_b  INTEGER NOT NULL REFERENCES contents (content_id) ON DELETE CASCADE,
+    version    INTEGER NOT NULL DEFAULT 0,
+    label      INTEGER CHECK (label BETWEEN 1 AND 7),
+    similarity REAL NOT NULL DEFAULT 0,
+    turn       INTEGER NOT NULL DEFAULT 0,
+    area       REAL NOT NULL DEFAULT 0,
+    reason     TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (content_a, content_b),
+    CHECK (content_a < content_b)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX verdicts_by_b ON verdicts (content_b);
+CREATE INDEX verdicts_by_version ON verdicts (version);
+CREATE INDEX verdicts_found ON verdicts (label) WHERE label IS NOT NULL;
+
+-- By hash and not by content, so that they outlast all rows of a picture; the lower hash first.
+CREATE TABLE decisions (
+    hash_a     BLOB NOT NULL CHECK (length(hash_a) = 32),
+    hash_b     BLOB NOT NULL CHECK (length(hash_b) = 32),
+    decision   TEXT NOT NULL CHECK (decision IN ('different', 'keep')),
+    decided_at TEXT NOT NULL DEFAULT ({NOW}),
+    PRIMARY KEY (hash_a, hash_b),
+    CHECK (hash_a <= hash_b)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE descriptors (
+    content_id INTEGER PRIMARY KEY REFERENCES contents ON DELETE CASCADE,
+    version    INTEGER NOT NULL,
+    descriptor BLOB NOT NULL
+) STRICT;
+CREATE INDEX descriptors_by_version ON descriptors (version);
+
+-- `kept` is the photo a duplicate was removed beside, which has to be there still; `permanent`: where there is no trash
+-- the file is deleted, and `trashed_to` stays NULL.
+ALTER TABLE removals ADD COLUMN kept_path BLOB;
+ALTER TABLE removals ADD COLUMN kept_hash BLOB;
+ALTER TABLE removals ADD COLUMN permanent INTEGER NOT NULL DEFAULT 0 CHECK (permanent IN (0, 1));
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3, _SCHEMA_4)
 """``MIGRATIONS[n]`` leads from schema ``n`` to schema ``n + 1``."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

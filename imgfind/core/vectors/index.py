@@ -10,6 +10,7 @@ a time. :meth:`VectorIndex.refresh` belongs to the indexer (one per library) and
 """
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from imgfind.core.job import Job
 from imgfind.core.records import FloatArray, IdArray
+from imgfind.core.vectors import neighbours
 from imgfind.core.vectors.graph import Graph
 from imgfind.core.vectors.graph_file import GraphFile
 from imgfind.core.vectors.ranking import Best
@@ -70,6 +72,33 @@ class VectorIndex:
             else:
                 self._search_allowed(best, allowed)
         return best.ids, best.scores
+
+    def near_pairs(self, asking: IdArray | None = None) -> IdArray:
+        """Return pairs of ids ``[p, 2]`` whose vectors are near enough for one scene, each once, the lower id first.
+
+        With ``asking`` (ascending ids) only pairs with one of them. Among many thousands one may be missed now and
+        then.
+        """
+        found = [np.empty((0, 2), np.int64)]
+        with self._lock:
+            self._catch_up()
+            for ids, halves in self._source.read() if asking is None else self._source.read_ids(asking):
+                rows = halves.astype(np.float32)
+                answered = [] if self._graph is None else self._graph.near(ids, rows)
+                for other_ids, other_rows in self._others(all_rows=answered is None):
+                    # Of all pairs each is found where the higher id asks.
+                    end = None if asking is not None else int(np.searchsorted(other_ids, ids[-1]))
+                    found += neighbours.near_rows(ids, rows, other_ids[:end], other_rows[:end])
+                found += answered or []
+        return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+
+    def _others(self, *, all_rows: bool) -> Iterator[tuple[IdArray, FloatArray]]:
+        """Yield the vectors the graph does not answer for, or all."""
+        if self._holds_rows and not all_rows:
+            yield self._ids, self._rows
+        else:
+            for ids, halves in self._source.read(0 if all_rows else self._floor):
+                yield ids, halves.astype(np.float32)
 
     def refresh(self, job: Job) -> None:
         """Bring the graph file up to date with the source; what the indexer calls once at the end of a run.

@@ -33,15 +33,18 @@ class Best:
         """Consider rows ``[n, dim]``, of them only the ``allowed`` ones (ascending ids) where given."""
         rough = rows @ self.query
         wanted = np.arange(len(ids)) if allowed is None else np.flatnonzero(np.isin(ids, allowed))
-        rough = rough[wanted]
-        bar = self.scores[-1] if len(self.scores) == self.k else np.float32(-np.inf)
-        if len(rough) > self.k:
-            bar = max(bar, np.partition(rough, len(rough) - self.k)[len(rough) - self.k])
-        near = wanted[rough >= bar - self._margin]
+        near = wanted[self.promising(rough[wanted])]
         ids = np.concatenate([self.ids, ids[near]])
         scores = np.concatenate([self.scores, _cosines(rows, near, self.query)])
         order = np.lexsort((ids, -scores))[: self.k]
         self.ids, self.scores = ids[order], scores[order]
+
+    def promising(self, rough: FloatArray) -> NDArray[np.intp]:
+        """Return the positions of those that may be among the best, by their products in single precision."""
+        bar = self.scores[-1] if len(self.scores) == self.k else np.float32(-np.inf)
+        if len(rough) > self.k:
+            bar = max(bar, np.partition(rough, len(rough) - self.k)[len(rough) - self.k])
+        return np.flatnonzero(rough >= bar - self._margin)
 
 
 def _cosines(rows: FloatArray, positions: NDArray[np.intp], query: FloatArray) -> FloatArray:

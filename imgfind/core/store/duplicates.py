@@ -1,0 +1,290 @@
+"""What the catalogue knows of duplicates: pairs of contents with their verdicts, what the user decided, descriptors.
+
+A pair waits (version 0, or that of an earlier release) until it is compared, so nothing is lost where the work is
+interrupted. Each write is one short transaction that does not mind an indexer at work. Same thread as the database.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from imgfind.core import paths
+from imgfind.core.database import IDS_PER_STATEMENT, Database
+from imgfind.core.records import ContentId, Facts, IdArray, Label, PerceptualHash, PhotoId, Verdict
+from imgfind.core.store.rows import ComparedContent, GroupedPhoto
+
+PROPOSED = "duplicates_proposed"
+"""The setting that says how far pairs have been proposed: ``<version>:<highest content id>``."""
+
+Pair = tuple[ContentId, ContentId]
+
+_ON_SHOW = "c.vanished_at IS NULL"
+_PAIRS_PER_STATEMENT = IDS_PER_STATEMENT // 2
+
+
+class Looks(NamedTuple):
+    """What contents are looked up by, as columns; a descriptor is empty where there is none of that version."""
+
+    content_ids: tuple[ContentId, ...]
+    phashes: tuple[bytes, ...]
+    phash_qualities: tuple[int, ...]
+    descriptors: tuple[bytes, ...]
+
+
+class Decided(NamedTuple):
+    """What the user decided of two contents, by hash; ``decision`` is ``different`` or ``keep``.
+
+    ``photo_a`` and ``photo_b`` show them, None where no photo does any longer.
+    """
+
+    hash_a: bytes
+    hash_b: bytes
+    decision: str
+    decided_at: str
+    photo_a: PhotoId | None
+    photo_b: PhotoId | None
+
+
+def looks(database: Database, hash_version: int, descriptor_version: int) -> Looks:
+    """Return what contents are looked up by, ascending; a hash of another version counts for nothing.
+
+    Also those on show nowhere: one that comes back is not looked at again.
+    """
+    rows = database.rows(
+        """SELECT c.content_id, c.phash, CASE WHEN c.phash_version = ? THEN c.phash_quality ELSE 0 END,
+                coalesce(d.descriptor, x'')
+            FROM contents AS c LEFT JOIN descriptors AS d ON d.content_id = c.content_id AND d.version = ?
+            ORDER BY c.content_id""",
+        (hash_version, descriptor_version),
+    )
+    return Looks(*zip(*rows, strict=True)) if rows else Looks((), (), (), ())
+
+
+def highest_content(database: Database) -> ContentId:
+    """Return the highest content id there is, 0 where there is none."""
+    return ContentId(database.value("SELECT coalesce(max(content_id), 0) FROM contents"))
+
+
+def contents_of_vectors(database: Database, model_id: int) -> tuple[IdArray, IdArray]:
+    """Return all vectors of a model, ascending, and the content of each."""
+    rows = database.rows("SELECT vector_id, content_id FROM vectors WHERE model_id = ? ORDER BY vector_id", (model_id,))
+    pairs = np.array(rows, np.int64).reshape(len(rows), 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+# Pairs
+
+
+def note_proposed(database: Database, pairs: IdArray, mark: str) -> int:
+    """Keep pairs ``[n, 2]`` to be compared, and how far that is; return how many are new."""
+    before: int = database.value("SELECT count(*) FROM verdicts")
+    with database.transaction():
+        # A content may have been pruned since.
+        database.execute_many(
+            """INSERT OR IGNORE INTO verdicts (content_a, content_b) SELECT min(?1, ?2), max(?1, ?2)
+               WHERE ?1 <> ?2 AND EXISTS (SELECT 1 FROM contents WHERE content_id = ?1)
+                   AND EXISTS (SELECT 1 FROM contents WHERE content_id = ?2)""",
+            pairs.tolist(),
+        )
+        database.execute(
+            "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (PROPOSED, mark),
+        )
+    after: int = database.value("SELECT count(*) FROM verdicts")
+    return after - before
+
+
+_WAITING = """FROM verdicts AS v JOIN contents AS a ON a.content_id = v.content_a
+    JOIN contents AS b ON b.content_id = v.content_b
+    WHERE v.version <> ? AND a.vanished_at IS NULL AND b.vanished_at IS NULL"""
+
+
+def waiting(database: Database, version: int) -> list[Pair]:
+    """Return the pairs on show that this ``version`` has not compared, in order."""
+    rows = database.rows(f"SELECT v.content_a, v.content_b {_WAITING} ORDER BY 1, 2", (version,))
+    return [(ContentId(a), ContentId(b)) for a, b in rows]
+
+
+def count_waiting(database: Database, version: int) -> int:
+    """Count the pairs on show that this ``version`` has not compared."""
+    count: int = database.value(f"SELECT count(*) {_WAITING}", (version,))
+    return count
+
+
+def save_verdicts(database: Database, version: int, verdicts: Mapping[Pair, Verdict]) -> None:
+    """Keep what comparing pairs gave, in place of what an earlier version said of them."""
+    rows = [
+        (a, b, version, None if v.label is None else int(v.label), v.similarity, v.turn, v.area, v.reason)
+        for (a, b), v in verdicts.items()
+    ]
+    with database.transaction():
+        database.execute_many(
+            """INSERT INTO verdicts SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN ?4 IS NULL THEN '' ELSE ?8 END
+               WHERE (SELECT count(*) FROM contents WHERE content_id IN (?1, ?2)) = 2
+               ON CONFLICT DO UPDATE SET version = excluded.version, label = excluded.label,
+                   similarity = excluded.similarity, turn = excluded.turn, area = excluded.area,
+                   reason = excluded.reason""",
+            rows,
+        )
+
+
+def found(database: Database, version: int) -> dict[Pair, Verdict]:
+    """Return the verdicts of this ``version`` that say more than that two pictures differ."""
+    rows = database.rows(
+        "SELECT content_a, content_b, label, similarity, turn, area, reason FROM verdicts"
+        " WHERE label IS NOT NULL AND version = ?",
+        (version,),
+    )
+    return dict(map(_verdict, rows))
+
+
+def verdicts_of(database: Database, version: int, pairs: Sequence[Pair]) -> dict[Pair, Verdict]:
+    """Return the verdicts of this ``version`` on some pairs."""
+    known: dict[Pair, Verdict] = {}
+    for start in range(0, len(pairs), _PAIRS_PER_STATEMENT):
+        part = pairs[start : start + _PAIRS_PER_STATEMENT]
+        rows = database.rows(
+            "SELECT content_a, content_b, label, similarity, turn, area, reason FROM verdicts"
+            f" WHERE (content_a, content_b) IN (VALUES {','.join(['(?, ?)'] * len(part))}) AND version = ?",
+            (*(content for pair in part for content in pair), version),
+        )
+        known |= map(_verdict, rows)
+    return known
+
+
+def _verdict(row: tuple[Any, ...]) -> tuple[Pair, Verdict]:
+    a, b, label, similarity, turn, area, reason = row
+    return (a, b), Verdict(None if label is None else Label(label), similarity, turn, area, reason)
+
+
+# Photos and contents
+
+
+def photos(database: Database, folder: str | None = None) -> list[GroupedPhoto]:
+    """Return the photos (below ``folder``) that are not hidden and may show what another one shows.
+
+    Those are the photos of contents with a verdict, of whatever version, and those that share their content.
+    """
+    where, bounds = ("p.path >= ? AND p.path < ? AND", paths.subtree_bounds(folder)) if folder else ("", ())
+    rows = database.rows(
+        f"""SELECT p.photo_id, p.content_id, p.path, p.size_bytes, p.mtime_ns, c.width_px, c.height_px, c.format,
+                c.taken_at, c.camera, c.favourite, p.offline
+            FROM photos AS p JOIN contents AS c USING (content_id)
+            WHERE {where} c.hidden = 0 AND p.content_id IN (
+                SELECT content_a FROM verdicts WHERE label IS NOT NULL
+                UNION SELECT content_b FROM verdicts WHERE label IS NOT NULL
+                UNION SELECT content_id FROM photos GROUP BY content_id HAVING count(*) > 1
+            ) ORDER BY p.photo_id""",
+        bounds,
+    )
+    return [
+        GroupedPhoto(PhotoId(row[0]), ContentId(row[1]), os.fsdecode(row[2]), *row[3:10], *map(bool, row[10:]))
+        for row in rows
+    ]
+
+
+def contents(database: Database, content_ids: Iterable[ContentId]) -> Iterator[ComparedContent]:
+    """Yield what is known of some contents, those that are there."""
+    ids = list(content_ids)
+    for start in range(0, len(ids), IDS_PER_STATEMENT):
+        part = ids[start : start + IDS_PER_STATEMENT]
+        rows = database.rows(
+            f"""SELECT c.content_id, c.hash, c.width_px, c.height_px, c.format, c.taken_at, c.camera, c.phash,
+                    c.phash_quality, p.path, p.size_bytes, p.mtime_ns
+                FROM contents AS c LEFT JOIN photos AS p ON p.photo_id =
+                    (SELECT min(photo_id) FROM photos WHERE content_id = c.content_id AND offline = 0)
+                WHERE c.content_id IN ({",".join("?" * len(part))})""",
+            part,
+        )
+        for content, content_hash, width, height, kind, taken_at, camera, bits, quality, path, *file in rows:
+            yield ComparedContent(
+                ContentId(content),
+                content_hash,
+                width,
+                height,
+                kind,
+                Facts(taken_at, camera),
+                PerceptualHash(bits, quality),
+                None if path is None else os.fsdecode(path),
+                (file[0] or 0, file[1] or 0),
+            )
+
+
+def contents_of(database: Database, photo_ids: Sequence[PhotoId]) -> dict[PhotoId, tuple[ContentId, bytes]]:
+    """Return what photos show now, with its hash; photos that are gone are left out."""
+    known: dict[PhotoId, tuple[ContentId, bytes]] = {}
+    for start in range(0, len(photo_ids), IDS_PER_STATEMENT):
+        part = photo_ids[start : start + IDS_PER_STATEMENT]
+        rows = database.rows(
+            "SELECT photo_id, content_id, hash FROM photos JOIN contents USING (content_id)"
+            f" WHERE photo_id IN ({','.join('?' * len(part))})",
+            part,
+        )
+        known |= {photo: (content, content_hash) for photo, content, content_hash in rows}
+    return known
+
+
+# Decisions
+
+
+def decisions(database: Database) -> list[Decided]:
+    """Return what the user decided, the last decision first."""
+    rows = database.rows(
+        f"""SELECT hash_a, hash_b, decision, decided_at, {_A_PHOTO.format("hash_a")}, {_A_PHOTO.format("hash_b")}
+            FROM decisions ORDER BY decided_at DESC, 1, 2"""
+    )
+    return [Decided(*row) for row in rows]
+
+
+_A_PHOTO = "(SELECT min(photo_id) FROM photos JOIN contents USING (content_id) WHERE hash = {})"
+
+
+def decided_contents(database: Database) -> list[Pair]:
+    """Return the pairs of contents something was decided about, as far as they are known; maybe of one with itself."""
+    rows = database.rows(
+        """SELECT a.content_id, b.content_id FROM decisions AS d
+           JOIN contents AS a ON a.hash = d.hash_a JOIN contents AS b ON b.hash = d.hash_b"""
+    )
+    return [(ContentId(a), ContentId(b)) for a, b in rows]
+
+
+def save_decisions(database: Database, decision: str, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    """Keep a decision about pairs of hashes, in place of an earlier one."""
+    with database.transaction():
+        database.execute_many(
+            """INSERT INTO decisions (hash_a, hash_b, decision) VALUES (min(?1, ?2), max(?1, ?2), ?3)
+               ON CONFLICT DO UPDATE SET decision = excluded.decision, decided_at = excluded.decided_at""",
+            ((a, b, decision) for a, b in pairs),
+        )
+
+
+def forget_decisions(database: Database, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    """Forget what was decided about pairs of hashes."""
+    with database.transaction():
+        database.execute_many("DELETE FROM decisions WHERE hash_a = min(?1, ?2) AND hash_b = max(?1, ?2)", pairs)
+
+
+# Descriptors
+
+
+def contents_without_descriptor(database: Database, version: int) -> list[ContentId]:
+    """Return the contents on show that have no descriptor of this ``version``."""
+    rows = database.rows(
+        f"""SELECT content_id FROM contents AS c WHERE {_ON_SHOW} AND NOT EXISTS (
+                SELECT 1 FROM descriptors AS d WHERE d.content_id = c.content_id AND d.version = ?
+            ) ORDER BY content_id""",
+        (version,),
+    )
+    return [ContentId(content) for (content,) in rows]
+
+
+def save_descriptors(database: Database, version: int, made: Mapping[ContentId, bytes]) -> None:
+    """Keep descriptors of contents, in place of those of an earlier version."""
+    with database.transaction():
+        database.execute_many(
+            """INSERT OR REPLACE INTO descriptors SELECT ?1, ?2, ?3
+               WHERE EXISTS (SELECT 1 FROM contents WHERE content_id = ?1)""",
+            ((content, version, descriptor) for content, descriptor in made.items()),
+        )
