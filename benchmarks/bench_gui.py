@@ -9,8 +9,8 @@ for the next time; making it takes some minutes.
 
 - *start*: from the start of the process, of the program as it is installed (with bytecode) and used before (the files
   are in memory); the best and the median of several. The photos are there when all in sight are painted.
-- *paint*: one painting of the grid while it scrolls 60 px every 16 ms through photos whose previews arrive: the whole of
-  it, more than is ever painted at once, and the strip that scrolling leaves free, which is the rule.
+- *paint*: one painting of the grid while it scrolls 60 px every 16 ms through photos whose previews arrive: the whole
+  of it, more than is ever painted at once, and the strip that scrolling leaves free, which is the rule.
 - *heartbeat*: what lies between two ticks of a timer of 10 ms; *indexing* is ``imgfind index --background`` with real
   JPEGs. Queries are new sentences, from the wish to the hits in the grid, without the 150 ms that typing waits.
 """

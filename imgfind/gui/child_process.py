@@ -40,6 +40,12 @@ class Ending:
     killed: bool = False
 
 
+class _Bell(QObject):
+    """What the reader rings. Nobody deletes it before the reader has ended, unlike the process with its window."""
+
+    rung = Signal()
+
+
 class ChildProcess(QObject):
     """A running command.
 
@@ -50,7 +56,6 @@ class ChildProcess(QObject):
 
     said = Signal(object)  # Qt's own types lose the bytes of names that are not UTF-8
     ended = Signal(object)
-    _heard = Signal()
 
     def __init__(self, command: Sequence[str], parent: QObject | None = None, *, grace_s: float = GRACE_S) -> None:
         """Start ``command``. Raises OSError where there can be no process."""
@@ -59,7 +64,8 @@ class ChildProcess(QObject):
         self._told = threading.Event()
         self._ending: Ending | None = None
         self._stopping = self._killed = self._over = False
-        self._heard.connect(self._on_heard, Qt.ConnectionType.QueuedConnection)
+        self._bell = _Bell()
+        self._bell.rung.connect(self._on_heard, Qt.ConnectionType.QueuedConnection)
         self._grace = QTimer(self, singleShot=True, interval=round(grace_s * 1000))
         self._grace.timeout.connect(self.kill)
         self._process = _started(command)
@@ -123,8 +129,7 @@ class ChildProcess(QObject):
         """Wake the GUI thread, unless it has not yet taken what it was woken for."""
         if once_more or not self._told.is_set():
             self._told.set()
-            with contextlib.suppress(RuntimeError):  # the window went at this very moment
-                self._heard.emit()
+            self._bell.rung.emit()
 
     @Slot()
     def _on_heard(self) -> None:

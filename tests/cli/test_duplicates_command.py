@@ -89,13 +89,12 @@ def test_a_folder_narrows_the_list_to_what_is_below_it(indexed, imgfind):
     assert [os.path.basename(member["path"]) for member in group["members"]] == ["c.jpg", "part.jpg"]
 
 
-def test_rules_say_what_to_keep(indexed, imgfind, monkeypatch):
-    monkeypatch.setenv("HOME", str(indexed.parent))
-    (indexed / "best").mkdir()
-    (indexed / "b.jpg").rename(indexed / "best" / "b.jpg")
-    imgfind("index")
-    (group,) = imgfind("duplicates", "--json", "--stage", "1", "--prefer", "in:~/photos/best").json["groups"]
-    assert (os.path.basename(group["kept"]), group["reason"].split(";")[0]) == ("b.jpg", "in best")
+def test_rules_say_what_to_keep(indexed, imgfind, own_home):
+    (own_home / "best").mkdir()
+    shutil.copy2(indexed / "a.jpg", own_home / "best" / "c.jpg")
+    imgfind("index", own_home / "best")
+    (group,) = imgfind("duplicates", "--json", "--stage", "1", "--prefer", "in:~/best").json["groups"]
+    assert (os.path.basename(group["kept"]), group["reason"].split(";")[0]) == ("c.jpg", "in best")
     (group,) = imgfind("duplicates", "--json", "--stage", "1-3", "--prefer", "smaller").json["groups"]
     assert os.path.basename(group["kept"]) == "small.jpg"
     refused = imgfind("duplicates", "--prefer", "best")
