@@ -29,10 +29,11 @@ sys.exit(main())
 
 AS_NOBODY = """
 # Everything that is imported late, as nobody may not be allowed to read where it is installed.
-import _strptime, hnswlib, filelock, PIL.Image
+import _strptime, importlib.metadata, hnswlib, filelock, PIL.Image
 from imgfind.core import models
 PIL.Image.init()
 models.find_model("starter")
+importlib.metadata.version("hnswlib")
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

@@ -12,6 +12,7 @@ import pytest
 
 from imgfind.cli import commands
 from imgfind.core import Library, config
+from imgfind.core.store.schema import SCHEMA_VERSION
 from tests.command_line import AS_NOBODY, child_environment, run_child
 from tests.pictures import paint
 
@@ -243,7 +244,10 @@ def a_text(folder):
     [
         (foreign_database, "is a database of another program; name another folder with --library."),
         (a_text, "is damaged or no imgfind library (file is not a database); restore it from a backup, or name "),
-        (newer_schema, "was written by a newer imgfind (schema 99, this one knows 3); update imgfind to open it."),
+        (
+            newer_schema,
+            f"was written by a newer imgfind (schema 99, this one knows {SCHEMA_VERSION}); update imgfind to open it.",
+        ),
     ],
 )
 def test_what_is_no_library_of_ours_is_left_alone(library, imgfind, command, spoil, said):
@@ -277,6 +281,7 @@ def test_a_library_that_may_not_be_written_to_can_be_searched_but_not_changed(im
         os.chmod(library, 0o700)
     assert searched.err == ""
     assert len(searched.json["hits"]) == 2
+    assert shown.err == ""
     assert shown.json["photos"] == 2
     assert sentence(refused).startswith(f"The library folder {library} cannot be written to (")
     assert sentence(refused).endswith("check its permissions and the disk, or name another with --library.")

@@ -7,15 +7,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from imgfind.core import hashes, lock, trash
+from imgfind.core import hashes, indexing, lock, trash
 from imgfind.core.errors import ImgfindError, LibraryBusyError, LibraryError, TrashError
 from imgfind.core.job import Cancelled, Job
 from imgfind.core.library import Library
-from imgfind.core.records import PhotoId
+from imgfind.core.records import FoundFile, PhotoId
 from imgfind.core.removing import Removal
+from imgfind.core.scan import Unlisted
 from tests.catalogue import vanished
 from tests.command_line import child_environment
 from tests.fake_encoder import FakeEncoder
@@ -336,6 +338,27 @@ def test_an_indexer_at_work_is_not_harmed(tmp_path: Path, library: Library, phot
         assert not (photos / "a.jpg").exists()
         indexing.removing.undo(removal[0].batch)
         assert indexing.index().photos == 13
+
+
+@pytest.mark.parametrize("is_removed_before", [True, False])
+def test_what_comes_back_behind_the_scan_of_an_indexer_is_not_lost(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch, *, is_removed_before: bool
+) -> None:
+    known = ids(library, photos / "a.jpg", photos / "b.jpg")
+    early = library.removing.remove(known).batch if is_removed_before else ""
+    real_scan = indexing.scan
+
+    def scan(*arguments: Any, **options: Any) -> Iterator[FoundFile | Unlisted]:
+        with Library(library.folder, load_encoder=FakeEncoder) as other:
+            batch = early or other.removing.remove(known).batch
+            yield from real_scan(*arguments, **options)
+            assert other.removing.undo(batch).restored == 2
+
+    monkeypatch.setattr(indexing, "scan", scan)
+    assert library.index().photos == len(NAMES)
+    monkeypatch.undo()
+    os.unlink(photos / "a.jpg")
+    assert library.index().photos == len(NAMES) - 1, "what is deleted later is gone"
 
 
 def test_an_interrupted_removal_in_use_is_not_recovered(library: Library, photos: Path) -> None:

@@ -182,6 +182,7 @@ def test_a_pause_holds_until_it_is_ended_even_over_a_new_start(
     assert later.state == "paused"
     later.rescan()
     assert later.state == "paused"
+    qtbot.waitUntil(lambda: indexer._child is None, timeout=WAIT_MS)  # else it goes on too: the choice is one for all
     with qtbot.waitSignal(later.finished, timeout=WAIT_MS):
         later.resume()
     assert stand_in.runs == [["/a"], []]

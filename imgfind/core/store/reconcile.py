@@ -35,6 +35,8 @@ _TEMPORARY_TABLES = (
         photo_id INTEGER PRIMARY KEY, root_id INTEGER, path BLOB, size_bytes INTEGER, mtime_ns INTEGER, device TEXT,
         inode TEXT, content_id INTEGER, offline INTEGER, explained INTEGER
     )""",
+    # Photos in the trash when the scan began.
+    "CREATE TEMP TABLE IF NOT EXISTS removed (removal_id INTEGER PRIMARY KEY)",
     """CREATE TEMP TABLE IF NOT EXISTS todo (
         todo_id INTEGER PRIMARY KEY, root_id INTEGER, path BLOB, size_bytes INTEGER, mtime_ns INTEGER, device TEXT,
         inode TEXT
@@ -82,8 +84,10 @@ class Reconciliation:
         self._database = database
         for statement in _TEMPORARY_TABLES:
             database.execute(statement)
-        for table in ("seen", "aliases", "scopes", "unlisted", "gone", "todo"):
+        for table in ("seen", "aliases", "scopes", "unlisted", "gone", "todo", "removed"):
             database.execute(f"DELETE FROM {table}")
+        database.execute("INSERT INTO removed SELECT removal_id FROM removals WHERE state IN ('planned', 'trashed')")
+        self._last_removal = database.value("SELECT max(removal_id) FROM removals") or 0
 
     def add(self, root_id: RootId, files: Iterable[FoundFile]) -> None:
         """Note files the scan came across."""
@@ -194,6 +198,14 @@ class Reconciliation:
                     t.offline, EXISTS (SELECT 1 FROM aliases AS a WHERE a.path = t.path)
                 FROM {_IN_SCOPE.format(table="photos")}
                 WHERE NOT EXISTS (SELECT 1 FROM seen WHERE seen.path = t.path)"""
+        )
+        # What came back from the trash since the scan began may have come back behind it.
+        self._database.execute(
+            """DELETE FROM gone WHERE path IN (
+                   SELECT path FROM removals WHERE state = 'restored'
+                   AND (removal_id > ? OR removal_id IN (SELECT removal_id FROM removed))
+               )""",
+            (self._last_removal,),
         )
         self._database.execute(
             f"DELETE FROM gone WHERE photo_id IN (SELECT t.photo_id FROM {_UNLISTED.format(table='photos')})"
