@@ -13,11 +13,11 @@ unexport PHOTOS
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app demo story readme screenshots test lint format bench-index bench-search bench-gui clean
+.PHONY: help setup app demo story readme screenshots test lint format bench-index bench-search bench-gui bench-duplicates bench-candidates bench-duplicates-speed clean
 
 help: ## List the targets
 	@echo "Targets:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv with everything in it (nothing to do: a moment)
 	@"$(PYTHON)" packaging/set_up.py
@@ -58,6 +58,15 @@ bench-search: setup ## Measure the speed of searching (BENCH_ARGS="..." goes to 
 
 bench-gui: setup ## Measure the speed of the window (BENCH_ARGS="..." goes to the script)
 	@$(RUN) benchmarks/bench_gui.py $(BENCH_ARGS)
+
+bench-duplicates: setup ## Measure what is taken for a duplicate, over attacks and look-alikes (BENCH_ARGS="...")
+	@$(RUN) benchmarks/bench_duplicates.py $(BENCH_ARGS)
+
+bench-candidates: setup ## Measure which duplicates are proposed at all (BENCH_ARGS="...")
+	@$(RUN) benchmarks/bench_candidates.py $(BENCH_ARGS)
+
+bench-duplicates-speed: setup ## Measure how fast duplicates are proposed (BENCH_ARGS="...")
+	@$(RUN) benchmarks/bench_duplicates_speed.py $(BENCH_ARGS)
 
 clean: ## Remove .venv, caches and built files; results of benchmarks stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist demo
