@@ -352,7 +352,9 @@ def test_names_that_are_no_text_go_all_the_way(
     person.answers("Odd")
     person.press("Ctrl+1")
     person.waits_for_title("All photos - 1 photo")
-    saved = next(search for search in person.library.photos.saved_searches() if search.name == "Odd")
+    person.wait(person.library.photos.saved_searches)
+    (saved,) = person.library.photos.saved_searches()
+    assert saved.name == "Odd"
     person.goes_to(Place(PlaceKind.SAVED, saved.query))
     person.waits_for_title("image:")
     assert len(person.photos) == 1
