@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -35,10 +36,10 @@ def move(path: str) -> str:
     is no trash for its drive (many shares have none). Raises :class:`ImgfindError` where there is no Qt.
     """
     place = _without_links(path)
-    try:
-        trashed_to = _moved_by_qt(place) if _is_for_qt(place) else _moved_with_note(place)
-    except OSError:
-        trashed_to = None
+    trashed_to = None
+    with contextlib.suppress(OSError):
+        if _may_leave(place):
+            trashed_to = _moved_by_qt(place) if _is_for_qt(place) else _moved_with_note(place)
     if trashed_to is None:
         raise _not_moved(path, _why_not_moved(place))
     return trashed_to
@@ -87,8 +88,16 @@ def _moved_by_qt(place: str) -> str | None:
         # Qt 6.11 makes the trash, but not the folder it is in, and then fails for every drive.
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(_home_trash()), mode=0o700, exist_ok=True)
+    before = _identity(place)
     file = QFile(place)
-    return file.fileName() if file.moveToTrash() else None
+    if not file.moveToTrash():
+        return None
+    if file.fileName() != place and _identity(place) == before:
+        # Qt 6.11 copies what it cannot take away, and calls that done too.
+        os.unlink(file.fileName())
+        _remove_note(file.fileName())
+        return None
+    return file.fileName()
 
 
 def _moved_with_note(place: str) -> str:
@@ -186,7 +195,7 @@ def _move_without_replacing(source: bytes, target: bytes) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
             raise
-        os.unlink(source)
+        _unlink_moved(source, target)
 
 
 def _rename_without_replacing(source: bytes, target: bytes) -> None:
@@ -198,6 +207,8 @@ def _rename_without_replacing(source: bytes, target: bytes) -> None:
     except FileExistsError:
         if not os.path.samestat(os.lstat(source), os.lstat(target)):  # else it is half done already
             raise
+        os.unlink(source)
+        return
     except OSError as error:
         if error.errno == errno.EXDEV:
             raise
@@ -206,7 +217,36 @@ def _rename_without_replacing(source: bytes, target: bytes) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
         os.rename(source, target)
         return
-    os.unlink(source)
+    _unlink_moved(source, target)
+
+
+def _unlink_moved(source: bytes, target: bytes) -> None:
+    """Remove what was linked or copied to ``target``; where that may not be, ``target`` goes again."""
+    try:
+        os.unlink(source)
+    except OSError:
+        os.unlink(target)
+        raise
+
+
+def _may_leave(place: str) -> bool:
+    """Tell whether the folder of ``place`` lets it go, as far as its permissions say."""
+    folder = os.path.dirname(place)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    there = os.stat(folder)
+    if os.name == "nt" or not there.st_mode & stat.S_ISVTX:
+        return True
+    return os.geteuid() in {0, there.st_uid, os.lstat(place).st_uid}
+
+
+def _identity(place: str) -> tuple[int, ...] | None:
+    """Return what is one and the same for a file as long as it stays where it is."""
+    try:
+        found = os.lstat(place)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _without_links(path: str) -> str:
@@ -235,7 +275,7 @@ def _why_not_moved(place: str) -> str:
     # Qt's own reason is what errno happened to be.
     if not os.path.lexists(place):
         return "it is no longer there"
-    if not os.access(os.path.dirname(place), os.W_OK):
+    if not _may_leave(place):
         return "its folder may not be changed"
     return NO_TRASH
 

@@ -1,11 +1,13 @@
 """Single files into the system's trash and back."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PySide6 import QtCore
 
 from imgfind.core import trash
 from imgfind.core.errors import ImgfindError, TrashError
@@ -213,6 +215,57 @@ def test_where_there_is_no_trash_the_file_stays(own_home: Path, tmp_path: Path) 
 
     assert told.splitlines() == ["there is no trash for its drive"] * 2 + ["its folder may not be changed"] * 2
     assert all(Path(photo).read_text() == "a photo" for photo in photos)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b\udcff.jpg"])
+@pytest.mark.parametrize("mode", [0o555, 0o1777])
+def test_what_a_folder_does_not_let_go_stays_and_leaves_nothing_in_the_trash(
+    own_home: Path, tmp_path: Path, name: str, mode: int
+) -> None:
+    if os.geteuid() != 0 and mode == 0o1777:
+        pytest.skip("needs a file of somebody else")
+    for folder in (tmp_path, *tmp_path.parents):  # the way to the photos, which pytest keeps to itself
+        if folder.stat().st_mode & 0o777 == 0o700:
+            folder.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    (tmp_path / "kept").mkdir()
+    photo = file_at(tmp_path / "kept" / name)
+    (tmp_path / "kept").chmod(mode)
+
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_TRASH, home, photo],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert told.splitlines() == ["its folder may not be changed"]
+    assert Path(photo).read_text() == "a photo"
+    assert [file for file in home.rglob("*") if file.is_file()] == []
+
+
+def test_what_qt_only_copied_stays_and_leaves_nothing_in_the_trash(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CopyingFile:
+        def __init__(self, path: str) -> None:
+            self.path = path
+
+        def fileName(self) -> str:  # noqa: N802 - Qt's name
+            return self.path
+
+        def moveToTrash(self) -> bool:  # noqa: N802 - Qt's name
+            self.path = shutil.copy2(self.path, tmp_path / "copy.jpg")
+            return True
+
+    monkeypatch.setattr(QtCore, "QFile", CopyingFile)
+    photo = file_at(tmp_path / "a.jpg")
+    with pytest.raises(TrashError):
+        trash.move(photo)
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["a.jpg"]
 
 
 def test_without_qt_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
