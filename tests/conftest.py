@@ -33,6 +33,16 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return home
 
 
+@pytest.fixture(autouse=True, scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Path]":
+    """Convert each model once for all tests and workers; their homes would have to do it each."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMGFIND_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(autouse=True)
 def no_network_but_loopback(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tests marked ``loopback`` talk to a server of their own; tell all others' children that they are offline."""
@@ -107,9 +117,9 @@ def random_vit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _write_random_vit(folder: Path) -> None:
-    from imgfind.core import encode
+    from imgfind.core.encode import torch_runtime
 
-    encode._import_open_clip()
+    torch_runtime.import_open_clip()
     import open_clip
     import torch
     from safetensors.torch import save_file

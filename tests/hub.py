@@ -191,9 +191,9 @@ def model_files(*, tensor_bytes: int = 1_000_000, **text_cfg: object) -> dict[st
 
 def miniature_model(folder: Path) -> dict[str, bytes]:
     """Return the files of a model that runs: a very small ViT with random weights, made in ``folder``."""
-    from imgfind.core import encode
+    from imgfind.core.encode import torch_runtime
 
-    encode._import_open_clip()
+    torch_runtime.import_open_clip()
     import open_clip
     import torch
     from safetensors.torch import save_file

@@ -41,6 +41,12 @@ def models_folder() -> Path:
     return Path(platformdirs.user_data_dir("imgfind", appauthor=False)) / "models"
 
 
+def cache_folder() -> Path:
+    """Return the folder of what can be made anew, no library's: ``$IMGFIND_CACHE`` or the user's cache folder."""
+    named = os.environ.get("IMGFIND_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("imgfind", appauthor=False))
+
+
 def is_offline() -> bool:
     """Tell whether the user forbids all use of the network: ``$IMGFIND_OFFLINE`` is set to anything but 0."""
     return os.environ.get("IMGFIND_OFFLINE", "0") not in ("", "0")

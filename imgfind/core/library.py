@@ -44,6 +44,7 @@ from imgfind.core.presets import STARTER
 from imgfind.core.query import Query
 from imgfind.core.records import Encoder, FileProblem, Hit, Listing, ModelFiles, PhotoId
 from imgfind.core.removing import Removing
+from imgfind.core.runtimes import EncoderLoader, Encoders, Precision
 from imgfind.core.scan import check_folder
 from imgfind.core.searching import Searcher, TermScore
 from imgfind.core.store import Model, ModelVectors, PhotoDetails, Root, Store
@@ -51,13 +52,6 @@ from imgfind.core.store.listing import EMPTY
 from imgfind.core.switching import ACTIVE_MODEL, TARGET_MODEL, ModelUse, Removal
 from imgfind.core.thumbs import Previews
 from imgfind.core.vectors import VectorIndex
-
-ENCODER_THREADS = 1
-"""Threads torch may split one call over. Indexing runs several calls at once instead: with two threads each on 2 cores,
-small pictures went at 157 img/s, with one thread each at 213. A single query is a matter of milliseconds either way."""
-
-EncoderLoader = Callable[..., Encoder]
-"""``(model, *, device, threads) -> Encoder``, as :func:`imgfind.core.encode.load_encoder`."""
 
 
 class Library:
@@ -76,11 +70,10 @@ class Library:
             raise UsageError(f"No library can be named '{named}'; name a folder with --library, or leave it out.")
         self.folder = Path(os.path.abspath(named))
         self._config = config.load_config()
-        self._load_encoder = load_encoder
+        self._encoders = Encoders(load_encoder)
         self._access = Access(self.folder)
         self._searcher: Searcher | None = None
         self._restored: str | None = None
-        self._encoders: dict[tuple[str, str], Encoder] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -125,12 +118,15 @@ class Library:
                 store, model, fingerprint=fingerprint, encoder_version=decode.MODEL_INPUT_VERSION
             )
             store.add_excludes(options.excludes)
-            with contextlib.closing(Previews(self.folder, readonly=False)) as previews:
+            with (
+                contextlib.closing(Previews(self.folder, readonly=False)) as previews,
+                contextlib.closing(Precision(store, model_id)) as precision,
+            ):
 
                 def load() -> Encoder:
                     encoder = self._encoder(model, fingerprint, options.device)
                     store.set_setting(DEVICE, encoder.device)
-                    return encoder
+                    return precision.applied_to(encoder)
 
                 summary = Indexer(
                     store,
@@ -217,24 +213,27 @@ class Library:
                 index=lambda changed: self.index(changed, later, job),
             )
 
-    def search(self, text: str, k: int = 20, folder: str | None = None) -> list[Hit]:
+    def search(self, text: str, k: int = 20, folder: str | None = None, *, copies: bool = False) -> list[Hit]:
         """Return the ``k`` best photos (below ``folder``) for a query, best first; for filters alone the newest.
 
         The language is described in :mod:`imgfind.core.query`; raises :class:`QueryError` where it is not followed.
+        Copies that :attr:`duplicates` knows of are one ranked hit, or with ``copies`` each its own.
         """
-        parsed = query.parse(text)
-        return self._ready(k).search(searching.with_folders(parsed, folder, self._searched_folder), k)
+        wanted = searching.with_folders(query.parse(text), folder, self._searched_folder)
+        return self._ready(k).search(wanted, k, copies=copies)
 
-    def find(self, wanted: Query, k: int) -> Listing:
+    def find(self, wanted: Query, k: int, *, copies: bool = False) -> Listing:
         """Return the ``k`` best photos for a query, strong matches and weaker ones; for filters alone all, by date.
 
-        A library that knows no photos yet has none to find.
+        Copies are as in :meth:`search`. A library that knows no photos yet has none to find.
         """
         store = self._access.existing()
         if store is None or (wanted.terms and store.model(ACTIVE_MODEL) is None):
             return EMPTY
         wanted = searching.with_folders(wanted, None, self._searched_folder)
-        return self._ready(k).find(wanted, k) if wanted.terms else self.photos.timeline(wanted.filters)
+        if not wanted.terms:
+            return self.photos.timeline(wanted.filters)
+        return self._ready(k).find(wanted, k, copies=copies)
 
     def explain(self, wanted: Query, photo_id: PhotoId) -> list[TermScore]:
         """Return which terms of a query the photo answers, and how well."""
@@ -246,13 +245,15 @@ class Library:
         if store is not None and store.model(ACTIVE_MODEL) is not None:
             self._ready(1).encoder()
 
-    def similar(self, picture: str | bytes, k: int = 20, folder: str | None = None) -> list[Hit]:
+    def similar(
+        self, picture: str | bytes, k: int = 20, folder: str | None = None, *, copies: bool = False
+    ) -> list[Hit]:
         """Return the ``k`` photos most like a picture: a path, or the bytes of an image file.
 
-        The picture need not be in the library; where it is, that very file is left out.
+        The picture need not be in the library; where it is, that very file is left out. Copies: as in :meth:`search`.
         """
         picture = spelling.existing(picture) if isinstance(picture, str) else picture
-        return self._ready(k).similar(picture, k, searching.below(folder, self._searched_folder))
+        return self._ready(k).similar(picture, k, searching.below(folder, self._searched_folder), copies=copies)
 
     def show(self, path: str) -> PhotoDetails | FileProblem:
         """Return what is known of the photo at ``path``, or its problem. Raises :class:`LibraryError` for others."""
@@ -376,7 +377,7 @@ class Library:
             self._vector_index(store, active),
             model,
             active.model_id,
-            lambda: self._encoder(model, active.fingerprint, None),
+            lambda: self._encoders.for_queries(model, active.fingerprint),
         )
 
     def _vector_index(self, store: Store, model: Model) -> VectorIndex:
@@ -387,8 +388,5 @@ class Library:
         )
 
     def _encoder(self, model: ModelFiles, fingerprint: str, device: str | None) -> Encoder:
-        """Load an encoder once; several libraries of one process each have their own."""
-        wanted = device or self._config.device
-        if (fingerprint, wanted) not in self._encoders:
-            self._encoders[fingerprint, wanted] = self._load_encoder(model, device=wanted, threads=ENCODER_THREADS)
-        return self._encoders[fingerprint, wanted]
+        """Load the encoder that indexing uses, once."""
+        return self._encoders.on(device or self._config.device, model, fingerprint)

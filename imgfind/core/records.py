@@ -86,7 +86,8 @@ class ModelFiles:
     """An encoder as it lies on disk: an open_clip configuration, its weights, and what the configuration says.
 
     ``name`` finds it again (``starter``, ``ViT-B-32-256/datacomp_s34b_b86k``, ``hf-hub:org/repo`` or an absolute
-    folder). ``merges`` is the model's own byte-pair merges file; None means CLIP's standard one.
+    folder). ``merges`` is the model's own byte-pair merges file; None means CLIP's standard one. ``fingerprint`` is the
+    one of :func:`imgfind.core.models.fingerprint` where it is known already.
     """
 
     name: str
@@ -96,6 +97,7 @@ class ModelFiles:
     dim: int
     context_length: int
     preprocess: Preprocess
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Hit:
     """A photo that answers a query.
 
     ``score`` is the cosine between query and photo, -1 to 1, higher is better; None where only filters were asked for.
-    ``taken_at`` is the best answer there is (see :mod:`imgfind.core.taken`), local time or only a day.
+    ``taken_at`` is the best answer there is (see :mod:`imgfind.core.taken`), local time or only a day. ``copies`` are
+    paths of other photos of the same picture that it stands for, best first; the score is then that of the best of all.
     """
 
     path: str
@@ -123,13 +126,14 @@ class Hit:
     height_px: int
     taken_at: str | None = None
     offline: bool = False
+    copies: tuple[str, ...] = ()
 
 
 class Section(NamedTuple):
     """A heading in a :class:`Listing`.
 
-    ``key`` says what stands below: a month (``2021-05``), ``undated``, ``strong``, ``weaker``, or ``copies`` for one
-    group of identical files. ``first`` is its first row.
+    ``key`` says what stands below: a month (``2021-05``), ``undated``, ``strong`` or ``weaker``. ``first`` is its first
+    row.
     """
 
     key: str
@@ -137,17 +141,31 @@ class Section(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Copies:
+    """The photos that the rows of a :class:`Listing` stand for beside their own, as columns.
+
+    Those of row n are ``photo_ids[offsets[n] : offsets[n + 1]]``, the best first, with their own ``scores``.
+    """
+
+    offsets: IdArray
+    photo_ids: IdArray
+    scores: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Listing:
     """Photos in the order they are shown, as columns: a million of them are a few megabytes.
 
     ``scores`` are cosines, None where nothing was ranked. ``sections`` are ascending and begin at row 0, or there are
-    none. ``complete`` is false where more could be had by asking for more.
+    none. ``complete`` is false where more could be had by asking for more. ``copies`` is None where no row stands for
+    others.
     """
 
     photo_ids: IdArray
     sections: tuple[Section, ...] = ()
     scores: FloatArray | None = None
     complete: bool = True
+    copies: Copies | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 import imgfind
 from imgfind.core import encode
 from imgfind.core.decode import decode, model_input
-from imgfind.core.encode import load_encoder
+from imgfind.core.encode import TorchEncoder, load_encoder, torch_runtime
 from imgfind.core.errors import ImgfindError, ModelError
 from imgfind.core.models import find_model
 from imgfind.core.records import Encoder, FloatArray, ModelFiles, PixelArray, Preprocess
@@ -36,7 +36,7 @@ def starter(files: ModelFiles) -> Encoder:
 
 @pytest.fixture(scope="module")
 def open_clip() -> ModuleType:
-    encode._import_open_clip()
+    torch_runtime.import_open_clip()
     import open_clip
 
     return open_clip
@@ -68,6 +68,10 @@ def change_weights(folder: Path, change: Any) -> None:
 
 def pictures(folder: Path, names: list[str], preprocess: Preprocess) -> PixelArray:
     return np.stack([model_input(Image.open(folder / name).convert("RGB"), preprocess) for name in names])
+
+
+def by_torch(model: ModelFiles) -> TorchEncoder:
+    return TorchEncoder(model, torch_runtime.load_network(model), torch_runtime.tokenizer(model), "cpu")
 
 
 def noise(count: int, edge_px: int) -> PixelArray:
@@ -234,14 +238,14 @@ def test_reduced_decoding_hardly_moves_the_vectors(starter: Encoder, files: Mode
 def test_a_vit_runs_with_clips_own_tokenizer(random_vit_folder: Path, open_clip: ModuleType) -> None:
     import torch
 
-    encoder: Any = load_copy(random_vit_folder)
+    encoder = load_copy(random_vit_folder)
 
     assert_unit_rows(encoder.encode_images(noise(2, 256)), 2, 512)
     texts = encoder.encode_texts(["a dog", "dog " * 100])
     assert_unit_rows(texts, 2, 512)
     with torch.inference_mode():
         tokens = open_clip.tokenize(["a dog", "dog " * 100])
-        expected = encoder._network.encode_text(tokens, normalize=True).numpy()
+        expected = by_torch(find_model(str(random_vit_folder))).network.encode_text(tokens, normalize=True).numpy()
     np.testing.assert_allclose(texts, expected, atol=1e-5)
 
 
@@ -262,6 +266,8 @@ def test_a_fresh_process_loads_without_a_warning_and_without_network() -> None:
         "from imgfind.core.models import find_model\n"
         "encoder = load_encoder(find_model('starter'), device='cpu')\n"
         "assert encoder.encode_texts(['a dog']).shape == (1, 256)\n"
+        "from imgfind.core.encode import torch_runtime\n"
+        "torch_runtime.load_network(find_model('starter'))\n"
         "import torchvision\n"
         "assert torchvision.transforms.Resize\n"
     )
@@ -279,19 +285,6 @@ def test_a_timm_tower_that_asks_for_pretrained_weights_fetches_none(
     change_config(copy, vision_cfg={**vision_cfg, "timm_model_pretrained": True})
 
     assert load_copy(copy).dim == 256
-
-
-def test_threads_are_as_many_as_asked_for(files: ModelFiles) -> None:
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        load_encoder(files, device="cpu", threads=before + 1)
-        assert torch.get_num_threads() == before + 1
-        load_encoder(files, device="cpu")
-        assert torch.get_num_threads() == before + 1
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_a_device_that_is_not_there_is_named_with_those_that_are(
@@ -318,6 +311,7 @@ def test_an_accelerator_that_fails_gives_way_to_the_cpu_with_a_warning(
     files: ModelFiles, starter: Encoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(encode, "devices", lambda: ["meta", "cpu"])
+    monkeypatch.setattr(encode, "may_have_accelerator", lambda: True)
 
     with caplog.at_level(logging.WARNING, "imgfind"):
         encoder = load_encoder(files)
@@ -339,12 +333,12 @@ def test_an_accelerator_that_was_asked_for_and_fails_is_an_error(
 def test_a_device_without_memory_says_what_to_do(files: ModelFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    encoder: Any = load_encoder(files, device="cpu")
+    encoder = by_torch(files)
 
     def exhausted(_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(encoder._network, "encode_image", exhausted)
+    monkeypatch.setattr(encoder.network, "encode_image", exhausted)
     with pytest.raises(ImgfindError, match="ran out of memory; close other programs or use cpu"):
         encoder.encode_images(noise(1, 64))
 

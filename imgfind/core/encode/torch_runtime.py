@@ -1,97 +1,39 @@
-"""Runs an encoder: pictures and words in, unit vectors out.
+"""Runs an encoder by torch: on accelerators, and on the CPU where ONNX Runtime cannot.
 
-Owns everything that knows torch and open_clip, and the choice of the device; knows no file but the ones
-:class:`~imgfind.core.records.ModelFiles` names and never uses the network. Callers see only
-:class:`~imgfind.core.records.Encoder`, so that another runtime can stand beside this one.
-
-torch takes seconds to import, so it is imported when the first encoder is loaded, not with this module. An encoder
-belongs to one thread at a time; loading one belongs to one thread at a time as well.
+The one place that knows open_clip; with :mod:`imgfind.core.encode.onnx_export` the one that knows torch. Both take
+seconds to import, so that is done when the first encoder is loaded. Loading belongs to one thread at a time.
 """
 
+import importlib.util
 import json
-import logging
+import re
 import sys
-import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
 
+from imgfind.core.encode.accelerator import Accelerator
+from imgfind.core.encode.rows import UNFIT, check_pixels, first_line, unit_rows
+from imgfind.core.encode.tokenizer import Tokenizer
 from imgfind.core.errors import ImgfindError, ModelError
-from imgfind.core.records import Encoder, FloatArray, ModelFiles, PixelArray
+from imgfind.core.records import FloatArray, ModelFiles, PixelArray
 
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger(__name__)
-
-# A unit vector cannot be made of a shorter one: this is below what float16 can tell from zero.
-SMALLEST_NORM = 1e-7
-# Tensor cores for float16 came with Volta; older cards are slower at it than at float32.
 HALF_PRECISION_CAPABILITY = (7, 0)
-# What open_clip and timm raise on settings and weights that make no sense; they check little beforehand.
-UNFIT = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    StopIteration,
-    TypeError,
-    ValueError,
-)
-
-
-def load_encoder(model: ModelFiles, *, device: str = "auto", threads: int = 0) -> Encoder:
-    """Load ``model`` and try it once, so that what is returned works.
-
-    ``device`` is ``auto`` or one of ``cpu``, ``cuda``, ``mps``, ``xpu``; ``auto`` takes the first that is there and
-    works, in the order CUDA, MPS, XPU, CPU. ``threads`` are the CPU's, for the whole process; 0 is torch's own choice.
-    Raises :class:`ModelError` where the files are damaged or do not belong together, :class:`ImgfindError` where the
-    named device is not there or does not work.
-    """
-    _import_open_clip()
-    import torch
-
-    if threads > 0:
-        torch.set_num_threads(threads)
-    there = devices()
-    if device not in ("auto", *there):
-        raise ImgfindError(f"There is no device '{device}' here; choose auto or {' or '.join(there)}.")
-    for candidate in there if device == "auto" else [device]:
-        # Loaded anew for each: half precision would not come back from the device whole.
-        network, tokenize = _network(model), _tokenizer(model)
-        try:
-            encoder = TorchEncoder(model, network, tokenize, candidate)
-            _try_out(encoder, model)
-        except (ImgfindError, *UNFIT) as error:  # torch's own errors are RuntimeErrors
-            if device == "auto" and candidate != "cpu":
-                logger.warning(
-                    "The device %s cannot run %s (%s); trying another.", candidate, model.name, _first_line(error)
-                )
-                continue
-            if isinstance(error, ImgfindError):
-                raise
-            raise ModelError(
-                f"The model {model.name} cannot run on {candidate} ({_first_line(error)}); choose another one with "
-                "--model or another device."
-            ) from error
-        else:
-            return encoder
-    raise AssertionError("the CPU is always among the devices")
+"""Tensor cores for float16 came with Volta; older cards are slower at it than at float32."""
+_NVIDIA_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvgpu")
+"""One of them is there where CUDA is, be it under Windows' Linux or on a Jetson."""
 
 
 class TorchEncoder:
     """An open_clip network on one device of torch: half precision on CUDA, float32 elsewhere."""
 
-    def __init__(
-        self,
-        model: ModelFiles,
-        network: "torch.nn.Module",
-        tokenize: Callable[[list[str]], "torch.Tensor"],
-        device: str,
-    ) -> None:
+    def __init__(self, model: ModelFiles, network: "torch.nn.Module", tokenize: Tokenizer, device: str) -> None:
         import torch
 
         self._model = model
@@ -99,9 +41,10 @@ class TorchEncoder:
         self._device = torch.device(device)
         self._dtype = _precision(device)
         # Any: the towers' methods are not part of torch's Module.
-        self._network: Any = network.to(device=self._device, dtype=self._dtype).eval()
+        self.network: Any = _placed(network, self._device, self._dtype).eval()
         self._mean = torch.tensor(model.preprocess.mean, device=self._device).view(1, 3, 1, 1)
         self._std = torch.tensor(model.preprocess.std, device=self._device).view(1, 3, 1, 1)
+        self._accelerator = Accelerator(self._device) if self.device != "cpu" else None
 
     @property
     def dim(self) -> int:
@@ -121,25 +64,34 @@ class TorchEncoder:
         """
         import torch
 
-        size = (self._model.preprocess.height_px, self._model.preprocess.width_px)
-        assert batch.dtype == np.uint8, batch.dtype
-        assert batch.shape[1:] == (*size, 3), batch.shape
+        check_pixels(batch, self._model)
         # torch wants memory it may write to, and bytes cross to the device four times as fast as floats.
         pixels = torch.from_numpy(np.require(batch, requirements=["C", "W"]))
-
-        def rows() -> "torch.Tensor":
-            scaled = pixels.to(self._device).permute(0, 3, 1, 2).float().div_(255)
-            vectors: torch.Tensor = self._network.encode_image(scaled.sub_(self._mean).div_(self._std).to(self._dtype))
-            return vectors
-
-        return self._unit_rows(len(batch), rows)
+        if self._accelerator is None:
+            return self._unit_rows(len(batch), lambda: self.image_rows(pixels))
+        accelerator = self._accelerator
+        return self._unit_rows(len(batch), lambda: accelerator.rows(pixels, self.image_rows))
 
     def encode_texts(self, texts: list[str]) -> FloatArray:
         """Encode texts as they are given; tokens beyond the model's context length are cut off.
 
         Raises like :meth:`encode_images`.
         """
-        return self._unit_rows(len(texts), lambda: self._network.encode_text(self._tokenize(texts).to(self._device)))
+        import torch
+
+        tokens = torch.from_numpy(self._tokenize(texts))
+        return self._unit_rows(len(texts), lambda: self.text_rows(tokens.to(self._device)))
+
+    def image_rows(self, pixels: "torch.Tensor") -> "torch.Tensor":
+        """Return the rows of pixels that are on the device, as the network gives them."""
+        scaled = pixels.permute(0, 3, 1, 2).float() / 255
+        rows: torch.Tensor = self.network.encode_image(((scaled - self._mean) / self._std).to(self._dtype))
+        return rows
+
+    def text_rows(self, tokens: "torch.Tensor") -> "torch.Tensor":
+        """Return the rows of tokens that are on the device, as the network gives them."""
+        rows: torch.Tensor = self.network.encode_text(tokens)
+        return rows
 
     def _unit_rows(self, count: int, encoded: Callable[[], "torch.Tensor"]) -> FloatArray:
         """Run ``encoded`` and return its ``count`` rows at length 1, having made sure that they have one."""
@@ -154,26 +106,7 @@ class TorchEncoder:
             raise ImgfindError(
                 f"The device {self.device} ran out of memory; close other programs or use cpu."
             ) from error
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        # Written so that NaN fails it.
-        if not (np.isfinite(norms) & (norms > SMALLEST_NORM)).all():
-            raise ModelError(
-                f"The model {self._model.name} gives unusable vectors on {self.device}: it is damaged or does not suit "
-                "the device; restore it, or choose another with --model."
-            )
-        unit_rows: FloatArray = rows / norms
-        return unit_rows
-
-
-def _try_out(encoder: Encoder, model: ModelFiles) -> None:
-    """Encode one grey picture and one word; raises whatever goes wrong."""
-    size = (model.preprocess.height_px, model.preprocess.width_px)
-    encoder.encode_images(np.full((1, *size, 3), 127, np.uint8))
-    encoder.encode_texts(["photo"])
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        return unit_rows(rows, self._model, self.device)
 
 
 def devices() -> list[str]:
@@ -188,6 +121,63 @@ def devices() -> list[str]:
     return [*(device for device, available in there.items() if available), "cpu"]
 
 
+def may_have_accelerator() -> bool:
+    """Tell whether torch has to be asked for its devices; without importing it, which takes seconds.
+
+    False only where this build of torch knows no accelerator, or none of the kind it knows is there.
+    """
+    text = _version_text("torch")
+    built_for = {name for name in ("cuda", "hip", "xpu") if re.search(rf"^{name}\b[^=\n]*= *'", text, re.MULTILINE)}
+    if sys.platform == "darwin" or not text:
+        return True
+    if sys.platform == "linux" and built_for == {"cuda"}:
+        return any(Path(name).exists() for name in _NVIDIA_DEVICES)
+    return bool(built_for)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes the vectors; without importing it."""
+    found = {}
+    for name in ("torch", "open_clip", "timm"):
+        match = re.search(r"^__version__ *= *['\"](.+?)['\"]", _version_text(name), re.MULTILINE)
+        found[name] = match[1] if match else "unknown"
+    return found
+
+
+def set_threads(threads: int) -> None:
+    """Let torch split a call over so many threads of the CPU, in the whole process; 0 leaves it its own choice."""
+    import torch
+
+    if threads > 0:
+        torch.set_num_threads(threads)
+
+
+def tokenizer(model: ModelFiles) -> Tokenizer:
+    """Return the tokenizer of ``model``; imports neither torch nor open_clip. Raises :class:`ModelError`."""
+    return Tokenizer(model.name, model.merges, _model_cfg(model)["text_cfg"], model.context_length)
+
+
+def _version_text(package: str) -> str:
+    """Return ``version.py`` of a package, nothing where it has none."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        return ""
+    try:
+        return Path(found.origin).with_name("version.py").read_text("utf-8")
+    except OSError:
+        return ""
+
+
+def _placed(network: Any, device: "torch.device", dtype: "torch.dtype") -> Any:
+    """Return ``network`` on a device."""
+    import torch
+
+    if dtype == torch.float16:
+        # Tensor cores convolve pictures as they lie in memory, channels last: no layer has to turn them around.
+        return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    return network.to(device=device, dtype=dtype)
+
+
 def _precision(device: str) -> "torch.dtype":
     import torch
 
@@ -197,12 +187,13 @@ def _precision(device: str) -> "torch.dtype":
     return torch.float32
 
 
-def _network(model: ModelFiles) -> "torch.nn.Module":
+def load_network(model: ModelFiles) -> "torch.nn.Module":
     """Build the network in float32 on the CPU and load the weights into it.
 
     Not by ``open_clip.create_model``: that chooses among the weights of a folder by itself, pickles included, and
     warns through the root logger.
     """
+    import_open_clip()
     import open_clip
     import torch
 
@@ -223,7 +214,7 @@ def _network(model: ModelFiles) -> "torch.nn.Module":
             network: torch.nn.Module = network_class(**settings)
     except UNFIT as error:
         raise ModelError(
-            f"{model.config} describes no model that open_clip can build ({_first_line(error)})."
+            f"{model.config} describes no model that open_clip can build ({first_line(error)})."
         ) from error
     try:
         open_clip.load_checkpoint(network, str(model.weights))  # strict: every parameter, and no other
@@ -235,28 +226,6 @@ def _network(model: ModelFiles) -> "torch.nn.Module":
     return network
 
 
-def _tokenizer(model: ModelFiles) -> Callable[[list[str]], "torch.Tensor"]:
-    import open_clip
-
-    text_cfg = _model_cfg(model)["text_cfg"]
-    options = {"context_length": model.context_length, **(text_cfg.get("tokenizer_kwargs") or {})}
-    if model.merges is not None:
-        options["bpe_path"] = str(model.merges)
-    try:
-        tokenizer: Any = open_clip.SimpleTokenizer(**options)
-    except (OSError, EOFError, zlib.error, *UNFIT) as error:
-        raise ModelError(
-            f"The tokenizer of {model.name} cannot be built ({_first_line(error)}); restore the model."
-        ) from error
-    if tokenizer.vocab_size != text_cfg.get("vocab_size", tokenizer.vocab_size):
-        raise ModelError(
-            f"The model {model.name} knows {text_cfg['vocab_size']} tokens but its tokenizer has "
-            f"{tokenizer.vocab_size}; restore the model or choose another with --model."
-        )
-    tokenize: Callable[[list[str]], torch.Tensor] = tokenizer
-    return tokenize
-
-
 def _model_cfg(model: ModelFiles) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = json.loads(model.config.read_text("utf-8"))["model_cfg"]
@@ -265,7 +234,7 @@ def _model_cfg(model: ModelFiles) -> dict[str, Any]:
     return settings
 
 
-def _import_open_clip() -> None:
+def import_open_clip() -> None:
     """Import open_clip, for which ``torchvision`` must be importable.
 
     The CPU build of torch together with the default build of torchvision lacks torchvision's compiled operators, and
