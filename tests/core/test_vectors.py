@@ -18,6 +18,7 @@ from imgfind.core.errors import LibraryError
 from imgfind.core.job import Cancelled, Job, Progress
 from imgfind.core.records import FloatArray, IdArray
 from imgfind.core.vectors import VectorIndex, graph, graph_file, neighbours
+from imgfind.core.vectors.mapped import MappedRows
 from imgfind.core.vectors.ranking import Best
 
 DIM = 24
@@ -121,11 +122,12 @@ def built(index: VectorIndex) -> VectorIndex:
 
 
 def uses_graph(index: VectorIndex, source: FakeSource) -> bool:
-    """Tell whether a search reads no rows: the file answered it."""
-    index.nearest(unit_rows(1)[0], 5)
+    """Tell whether a search reads no rows: the graph answered it, which is loaded for the second search."""
+    for _ in range(2):
+        index.nearest(unit_rows(1)[0], 5)
     before = source.rows_read
     index.nearest(unit_rows(1)[0], 5)
-    return index._graph is not None and source.rows_read == before
+    return isinstance(index._graph, graph.Graph) and source.rows_read == before
 
 
 def test_a_small_library_is_searched_exactly_and_read_once(file: Path) -> None:
@@ -161,6 +163,42 @@ def test_the_graph_finds_nearly_all_true_neighbours_without_reading_rows(file: P
     index.refresh(Job())
     assert uses_graph(index, source)
     assert recall(index, source) >= 0.95
+
+
+def test_the_first_search_compares_all_vectors_in_the_file_and_loads_no_graph(
+    built: VectorIndex, file: Path, source: FakeSource
+) -> None:
+    for query in unit_rows(20, seed=7):
+        index = VectorIndex(file, DIM, source, exact_below=GRAPH_AT)
+        before = source.rows_read
+        ids, scores = index.nearest(query, 10)
+        assert isinstance(index._graph, MappedRows)
+        assert source.rows_read - before < 30, "a sample of the rows tells whether the file is that of the library"
+        assert ids.tolist() == brute_force(source, query, 10)
+        again, same_scores = index.nearest(query, 10)
+        assert isinstance(index._graph, graph.Graph)
+        shared = np.isin(ids, again)
+        assert shared.sum() >= 9
+        assert scores[shared].tolist() == same_scores[np.isin(again, ids)].tolist(), "bit for bit"
+
+
+def test_newer_vectors_are_found_beside_the_mapped_ones(built: VectorIndex, file: Path, source: FakeSource) -> None:
+    source.add(unit_rows(5, seed=3))
+    query = unit_rows(5, seed=3)[2]
+    index = VectorIndex(file, DIM, source, exact_below=GRAPH_AT)
+    assert index.nearest(query, 10)[0].tolist() == brute_force(source, query, 10)
+    assert isinstance(index._graph, MappedRows)
+
+
+@pytest.mark.parametrize("offset", [16, 24, 32, 40])
+def test_a_file_of_another_form_is_not_mapped(built: VectorIndex, file: Path, offset: int) -> None:
+    assert MappedRows.open(file, DIM, 600, 1800) is not None
+    content = bytearray(file.read_bytes())
+    content[offset : offset + 8] = (2**40).to_bytes(8, "little")
+    file.write_bytes(content)
+    assert MappedRows.open(file, DIM, 600, 1800) is None
+    file.write_bytes(b"short")
+    assert MappedRows.open(file, DIM, 600, 1800) is None
 
 
 def test_graph_and_exact_search_give_the_same_scores_bit_for_bit(
@@ -276,7 +314,7 @@ def test_copies_of_one_vector_score_the_same_wherever_they_stand() -> None:
 
 def test_vectors_that_came_after_the_graph_are_found(built: VectorIndex, source: FakeSource) -> None:
     query = unit_rows(1, seed=7)[0]
-    built.nearest(query, 5)
+    assert uses_graph(built, source)
     source.add(query[None])
     source.add(unit_rows(5, seed=21))
     source.rows_read = 0

@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from imgfind.core.errors import LibraryError
 from imgfind.core.vectors.graph import EF_CONSTRUCTION, Graph, M, package_and_version
+from imgfind.core.vectors.mapped import MappedRows
 from imgfind.core.vectors.source import HalfArray, VectorSource
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,14 @@ class GraphFile:
     def load(self, manifest: Manifest) -> Graph | None:
         """Load the graph that ``manifest`` describes; None where hnswlib is missing or refuses it."""
         return Graph.load(self._file, self._dim, manifest.count, manifest.highest_id)
+
+    def map_agreeing(self, source: VectorSource, stamp: object) -> MappedRows | None:
+        """Map the vectors of the file if its manifest agrees and is the one of ``stamp``, before and after."""
+        manifest = self.agreeing_manifest(source)
+        if manifest is None or manifest.package != "hnswlib":  # chroma's fork has a format of its own
+            return None
+        mapped = MappedRows.open(self._file, self._dim, manifest.count, manifest.highest_id)
+        return mapped if self.stamp() == stamp else None
 
     def load_agreeing(self, source: VectorSource, stamp: object) -> Graph | None:
         """Load the graph if its manifest agrees and is the one of ``stamp``, before and after."""

@@ -1,8 +1,9 @@
 """Decides what is searched, and brings the graph up to date.
 
-Searched are one or two of: *the graph* (ids up to the highest it holds), *held rows* (a float32 matrix of the ids above
-the graph, or of all where there is no graph) and *a stream* (rows read from the source chunk by chunk, where they are
-too many to hold). Graph and full matrix are never in memory together. Every score is computed again in double precision
+Searched are one or two of: *the graph* (ids up to the highest it holds), or for the first search of a process *the
+mapped rows* of its file; *held rows* (a float32 matrix of the ids above the graph, or of all where there is no graph)
+and *a stream* (rows read from the source chunk by chunk, where they are too many to hold). Graph and full matrix are
+never in memory together. Every score is computed again in double precision
 from the stored rows, so the same vector gets the same score, bit for bit, whichever way it was found.
 
 A :class:`VectorIndex` may be searched from any thread that its source may be read from; one lock lets one search in at
@@ -21,6 +22,7 @@ from imgfind.core.records import FloatArray, IdArray
 from imgfind.core.vectors import neighbours
 from imgfind.core.vectors.graph import Graph
 from imgfind.core.vectors.graph_file import GraphFile
+from imgfind.core.vectors.mapped import MappedRows
 from imgfind.core.vectors.ranking import Best
 from imgfind.core.vectors.source import VectorSource
 
@@ -53,7 +55,9 @@ class VectorIndex:
         self._lock = Lock()
         self._revision: object = None
         self._stamp: object = None
-        self._graph: Graph | None = None
+        self._graph: Graph | MappedRows | None = None
+        self._graph_is_due = False
+        """Mapped so far, and another search is likely."""
         self._holds_rows = False
         self._ids: IdArray = np.empty(0, np.int64)
         self._rows: FloatArray = np.empty((0, dim), np.float32)
@@ -82,6 +86,7 @@ class VectorIndex:
         found = [np.empty((0, 2), np.int64)]
         with self._lock:
             self._catch_up()
+            assert not isinstance(self._graph, MappedRows), "it is loaded unless it may be mapped"
             for ids, halves in self._source.read() if asking is None else self._source.read_ids(asking):
                 rows = halves.astype(np.float32)
                 answered = [] if self._graph is None else self._graph.near(ids, rows)
@@ -123,12 +128,18 @@ class VectorIndex:
         if graph is not None:
             self._file.save(graph.grown(self._source, total, job))
 
-    def _catch_up(self) -> None:
-        """Take notice of a new graph file and of vectors that came or went."""
+    def _catch_up(self, *, may_map: bool = False) -> None:
+        """Take notice of a new graph file and of vectors that came or went.
+
+        A new file is only mapped at first if it ``may_map``; the graph is loaded when it is asked again.
+        """
         revision, stamp = self._source.revision(), self._file.stamp()
-        if stamp != self._stamp:
+        if stamp != self._stamp or self._graph_is_due:
+            is_first = stamp != self._stamp and may_map
             self._forget()
-            self._graph = self._file.load_agreeing(self._source, stamp)
+            mapped = self._file.map_agreeing(self._source, stamp) if is_first else None
+            self._graph = mapped or self._file.load_agreeing(self._source, stamp)
+            self._graph_is_due = mapped is not None
             self._stamp = stamp
         elif revision == self._revision:
             return
@@ -172,7 +183,7 @@ class VectorIndex:
             self._rows = np.concatenate([self._rows, *(rows for _, rows in chunks)], dtype=np.float32)
 
     def _search_all(self, best: Best) -> None:
-        self._catch_up()
+        self._catch_up(may_map=True)
         if self._graph is not None and not self._graph.search(best):
             best.offer_chunks(self._source.read())
         elif self._holds_rows:
