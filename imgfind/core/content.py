@@ -1,4 +1,4 @@
-"""What the pixels of one picture give: model input, perceptual hash, preview and facts, or the picture itself.
+"""What the pixels of one picture give: model input, perceptual hash, preview, facts and places, or the picture itself.
 
 The one place where decoding, hashing and scaling come together, for a picture decoded in this process or in another: it
 also turns the results into messages and back. Knows no paths. Safe on every thread.
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from imgfind.core import decode, hashes
+from imgfind.core import decode, hashes, keypoints
 from imgfind.core.query import Region
 from imgfind.core.records import Facts, PerceptualHash, PixelArray, Preprocess
 
@@ -23,7 +23,8 @@ from imgfind.core.records import Facts, PerceptualHash, PixelArray, Preprocess
 class DecodedContent:
     """What the pixels of a file gave: facts for the catalogue, ``pixels`` for the encoder, ``preview`` as JPEG.
 
-    ``core_s`` says how long which step kept a core busy.
+    ``descriptor`` is of :mod:`imgfind.core.keypoints`, None where it was not asked for. ``core_s`` says how long which
+    step kept a core busy.
     """
 
     width_px: int
@@ -33,6 +34,7 @@ class DecodedContent:
     pixels: PixelArray
     phash: PerceptualHash
     preview: bytes
+    descriptor: bytes | None = None
     core_s: Counter[str] = field(default_factory=Counter, compare=False)
 
 
@@ -54,10 +56,13 @@ def picture(source: BinaryIO, edge_px: int, suffix: str) -> Picture:
     return Picture(photo.width_px, photo.height_px, np.asarray(photo.image, dtype=np.uint8))
 
 
-def decoded(source: BinaryIO, preprocess: Preprocess, suffix: str, region: Region | None = None) -> DecodedContent:
+def decoded(
+    source: BinaryIO, preprocess: Preprocess, suffix: str, region: Region | None = None, *, describe: bool = False
+) -> DecodedContent:
     """Decode one picture for a model. Raises :class:`UnreadablePhotoError` for whatever is wrong with it.
 
     With a ``region`` pixels, hash and preview are of that part of the upright picture; the size is still the whole's.
+    With ``describe`` there is a descriptor too.
     """
     min_edge_px = max(preprocess.width_px, preprocess.height_px, decode.PREVIEW_EDGE_PX)
     if region is not None:  # the part has to have the pixels that a whole picture would have
@@ -71,8 +76,15 @@ def decoded(source: BinaryIO, preprocess: Preprocess, suffix: str, region: Regio
     with timed(core_s, "perceptual hash"):
         phash = hashes.perceptual_hash(image)
     with timed(core_s, "preview"):
-        preview = decode.preview(image)
-    return DecodedContent(photo.width_px, photo.height_px, photo.format, photo.facts, pixels, phash, preview, core_s)
+        small = decode.shrunk(image)
+        preview = decode.preview(small)
+    descriptor = None
+    if describe:
+        with timed(core_s, "places"):
+            descriptor = keypoints.describe(small)
+    return DecodedContent(
+        photo.width_px, photo.height_px, photo.format, photo.facts, pixels, phash, preview, descriptor, core_s
+    )
 
 
 def _box(region: Region, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -91,12 +103,13 @@ def to_message(content: DecodedContent) -> tuple[dict[str, Any], bytes]:
         "facts": asdict(content.facts),
         "shape": content.pixels.shape,
         "phash": [content.phash.bits.hex(), content.phash.quality],
+        "descriptor": None if content.descriptor is None else content.descriptor.hex(),
         "core_s": content.core_s,
     }
     return header, content.pixels.tobytes() + content.preview
 
 
-def from_message(header: dict[str, Any], body: bytes) -> DecodedContent:
+def from_message(header: dict[str, Any], body: bytes | memoryview) -> DecodedContent:
     """Return what :func:`to_message` was given."""
     height, width, channels = header["shape"]
     pixels = np.frombuffer(body, np.uint8, height * width * channels).reshape(height, width, channels)
@@ -108,7 +121,8 @@ def from_message(header: dict[str, Any], body: bytes) -> DecodedContent:
         Facts(**header["facts"]),
         pixels,
         PerceptualHash(bytes.fromhex(bits), quality),
-        body[pixels.nbytes :],
+        bytes(body[pixels.nbytes :]),
+        None if header["descriptor"] is None else bytes.fromhex(header["descriptor"]),
         Counter(header["core_s"]),
     )
 

@@ -31,7 +31,8 @@ MAX_PIXELS = 178_956_970
 LARGE_PIXELS = 40_000_000
 """Pictures that still have more pixels after :meth:`PIL.Image.Image.draft` are decoded one at a time: each may take up
 to a gigabyte for a moment, and there is a thread for every core."""
-_large_pictures = threading.Lock()
+large_pictures: contextlib.AbstractContextManager[object] = threading.Lock()
+"""Held by whoever decodes one of these; a process that is one of many puts a lock here that they share."""
 
 DECODE_VERSION = 2
 """Goes up whenever more files can be read, or the same file gives other facts or dimensions."""
@@ -105,7 +106,7 @@ def _decoded(image: Image.Image, min_edge_px: int) -> DecodedPhoto:
     name, (width, height) = image.format or "", image.size
     drafted = image.draft("RGB", (min_edge_px, min_edge_px)) is not None
     large = image.width * image.height > LARGE_PIXELS
-    with _large_pictures if large else contextlib.nullcontext():
+    with large_pictures if large else contextlib.nullcontext():
         image.load()
         if not drafted:  # some formats (TIFF, ICO, HEIF) know their true size only now
             width, height = image.size
@@ -142,8 +143,24 @@ def _raw(file: BinaryIO, min_edge_px: int) -> DecodedPhoto:
     return replace(shown, width_px=picture.width_px, height_px=picture.height_px, format="RAW", facts=known)
 
 
+def rounding_step(file: BinaryIO) -> float | None:
+    """Return the step that a JPEG file rounds the mean luma of blocks to, from its head; None for any other file."""
+    file.seek(0)
+    with contextlib.suppress(UnreadablePhotoError), _problems():
+        tables = getattr(Image.open(file, formats=("JPEG", "MPO")), "quantization", None)
+        return float(tables[0][0]) if tables and 0 in tables else None
+    return None
+
+
 def preview(image: Image.Image) -> bytes:
-    """Return ``image`` (mode RGB) as a small JPEG, never scaled up.
+    """Return ``image`` (mode RGB), as :func:`shrunk` leaves it, as a JPEG."""
+    out = io.BytesIO()
+    shrunk(image).save(out, "JPEG", quality=_PREVIEW_QUALITY)
+    return out.getvalue()
+
+
+def shrunk(image: Image.Image) -> Image.Image:
+    """Return ``image`` (mode RGB) at the size of its preview, never scaled up.
 
     The short edge is ``PREVIEW_EDGE_PX`` unless the picture is smaller, or so long that its long edge is capped at
     ``PREVIEW_MAX_LONG_EDGE_PX``.
@@ -152,10 +169,7 @@ def preview(image: Image.Image) -> bytes:
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # Hamming is as sharp as bicubic at the price of bilinear: 1.4 ms from 500x375, Lanczos 3.1. Optimised Huffman
     # tables would save 3 % of the bytes for half as much time again.
-    small = image.resize(size, Image.Resampling.HAMMING) if size != image.size else image
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=_PREVIEW_QUALITY)
-    return out.getvalue()
+    return image.resize(size, Image.Resampling.HAMMING) if size != image.size else image
 
 
 def model_input(image: Image.Image, preprocess: Preprocess) -> PixelArray:

@@ -6,10 +6,8 @@ until the input ends. Holds itself to its limits where the system knows limits.
 
 import contextlib
 import io
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 from imgfind.core import content, isolation
@@ -30,7 +28,7 @@ def main() -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             request, data = isolation.receive(questions)
-            with _alarm(request["limit_s"]):
+            with isolation.alarm(request["limit_s"]):
                 answer = _answer(request, data, memory_limit_bytes)
             isolation.send(answers, *answer)
 
@@ -42,7 +40,8 @@ def _answer(request: dict[str, Any], data: bytes, memory_limit_bytes: int) -> tu
             return content.picture_to_message(content.picture(source, request["edge_px"], suffix))
         preprocess = Preprocess(**request["preprocess"])
         region = Region(*request["region"]) if request.get("region") else None
-        return content.to_message(content.decoded(source, preprocess, suffix, region))
+        described = content.decoded(source, preprocess, suffix, region, describe=bool(request.get("describe")))
+        return content.to_message(described)
     except UnreadablePhotoError as error:
         if isinstance(error.__cause__, MemoryError):
             return {"problem": _needs_more(memory_limit_bytes), "transient": False}, b""
@@ -63,22 +62,6 @@ def _limit_memory(limit_bytes: int) -> None:
         limit_bytes = limit_bytes if soft == resource.RLIM_INFINITY else min(soft, limit_bytes)
         with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses it
             resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, hard))
-
-
-@contextlib.contextmanager
-def _alarm(limit_s: float) -> Iterator[None]:
-    """End this process in a decoder that hangs where nobody is left to kill it; the system does, Python need not run.
-
-    Later than the limit, so that whoever asked can tell a late answer from a crash.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    signal.setitimer(signal.ITIMER_REAL, 2 * limit_s + 1)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":

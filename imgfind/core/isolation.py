@@ -19,6 +19,9 @@ from typing import IO, Any, BinaryIO
 
 from imgfind.core.errors import UnreadablePhotoError
 
+if sys.platform == "linux":
+    import fcntl
+
 TIME_LIMIT_S = 10.0
 SECONDS_PER_MB = 0.25
 """On top of :data:`TIME_LIMIT_S`: what 12 megapixels take a small file to do, 150 take a large one."""
@@ -30,9 +33,11 @@ MOST_FILE_BYTES = MEMORY_LIMIT_BYTES // 6
 
 WORKER_COMMAND = (sys.executable, "-P", "-m", "imgfind.core.decode_worker")
 
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """There are many processes, and every thread of the numeric libraries takes its share of the address space."""
 
+_PIPE_BYTES = 1024 * 1024
+"""What a pipe may hold, where that can be chosen: a sender waits, and a reader is woken, a fifteenth as often."""
 _LENGTHS = struct.Struct(">IQ")
 """Before each message: how many bytes of JSON follow, and how many of data after them."""
 _CHUNK_BYTES = 1024 * 1024
@@ -56,6 +61,7 @@ class Worker:
             stderr=subprocess.DEVNULL,
             env={**os.environ, **here, **environment},
         )
+        _widen(self._process.stdout)
         self.timed_out = False
         try:
             with self._within(START_LIMIT_S):
@@ -155,7 +161,7 @@ class Workers:
         """
         if size_bytes > MOST_FILE_BYTES:
             raise UnreadablePhotoError(f"the file is larger than {MOST_FILE_BYTES // 1024**2} MB")
-        limit_s = self._time_limit_s + SECONDS_PER_MB * (size_bytes // 1_000_000)
+        limit_s = time_limit_s(size_bytes, self._time_limit_s)
         worker = self._taken()
         try:
             answer = worker.ask(request | {"limit_s": limit_s}, source, size_bytes, limit_s)
@@ -184,7 +190,7 @@ class Workers:
                     return worker
                 worker.close()
         try:
-            return Worker([*self._command, str(self._memory_limit_bytes)], _ONE_THREAD)
+            return Worker([*self._command, str(self._memory_limit_bytes)], ONE_THREAD)
         except (OSError, EOFError) as error:
             raise UnreadablePhotoError("the process that decodes it could not be started", transient=True) from error
 
@@ -203,6 +209,27 @@ class Workers:
         if worker.end() == _SIGKILL:
             return UnreadablePhotoError("its decoder was killed, maybe for want of memory", transient=True)
         return UnreadablePhotoError("its decoder crashed")
+
+
+def time_limit_s(size_bytes: int, least_s: float = TIME_LIMIT_S) -> float:
+    """Return how long dealing with a file of this size may take."""
+    return least_s + SECONDS_PER_MB * (size_bytes // 1_000_000)
+
+
+@contextmanager
+def alarm(limit_s: float) -> Iterator[None]:
+    """End this process in a decoder that hangs where nobody is left to kill it; the system does, Python need not run.
+
+    Later than the limit, so that whoever asked can tell a late answer from a crash.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, 2 * limit_s + 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def own_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -237,6 +264,13 @@ def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
         return header, _exactly(pipe, body_bytes)
     except (ValueError, OSError) as error:
         raise EOFError from error
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold more, where the system knows how and allows it."""
+    if sys.platform == "linux" and pipe is not None:
+        with suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _head(header: dict[str, Any], body_bytes: int) -> bytes:

@@ -2,8 +2,9 @@
 
 A pool of threads, as many as cores, reads files a bounded number ahead; what was read is gathered into batches of about
 :data:`BATCH_S` of work. On the CPU the same pool encodes whole batches, one thread for each, while others decode: no
-core waits and none is asked for twice. On an accelerator one thread of its own feeds the device. The calling thread
-gathers and stores; it must be the one that opened the store.
+core waits and none is asked for twice. On an accelerator threads of its own feed the device, and in a long run each
+thread of the pool has a process read for it (:mod:`imgfind.core.readers`). The calling thread gathers and stores; it
+must be the one that opened the store.
 """
 
 import time
@@ -15,10 +16,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from imgfind.core import decode, hashes, reading
+from imgfind.core import decode, hashes, keypoints, opencv, reading
 from imgfind.core.content import DecodedContent
-from imgfind.core.errors import UnreadablePhotoError
 from imgfind.core.job import Cancelled, Job, Progress
+from imgfind.core.readers import Here, Outcome, Processes, Run
 from imgfind.core.reading import ReadPhoto
 from imgfind.core.records import Encoder, FileProblem, FloatArray, FoundFile, ModelFiles, ModelId, RootId
 from imgfind.core.store import IndexedPhoto, KnownContents, NewContent, Store, Todo, date_photos
@@ -28,10 +29,23 @@ BATCH_S = 0.4
 """A batch holds about this much work of one thread; what was not stored yet is what a kill can lose."""
 FIRST_BATCH = 16
 LARGEST_BATCH = 256
+DESCRIBED_FROM_S = 0.025
+"""What an encoder has to take for one picture on one thread, so that pictures are described for finding duplicates as
+they are read: 2.5 ms, a tenth of the time at most. With a faster one that is left to the first search for duplicates,
+which reads the previews for it."""
 LOOK_AHEAD_BYTES = 256 * 1024 * 1024
 """Bound on the pixels that wait for the encoder; the bytes of files are bounded by :mod:`imgfind.core.reading`."""
 
-Outcome = ReadPhoto | FileProblem
+FEEDERS = {"cuda": 2}
+"""Threads that feed an accelerator: what one prepares and copies, and what the device computes for the other, go on at
+the same time. One elsewhere: on MPS two threads crash (https://github.com/pytorch/pytorch/issues/197805)."""
+PROCESSES_FROM = 1000
+"""Files that threads read before processes take over, on an accelerator: each takes 0.3 s of a core to start, as much
+as reading 70 photos of 500 x 375."""
+CHUNK_FILES = 16
+CHUNK_BYTES = 8 * 1024 * 1024
+"""A process is given so many files at once, or fewer with so many bytes: about 0.1 s of work, and 3 MB to send back for
+a model of 256 x 256 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +109,14 @@ class Pipeline:
         self._job = job
         self._threads = threads
         self._isolate = isolate
+        self._processes: Processes | None = None
+        self._begun = 0
+        """Files whose reading was begun."""
+        self._encoding = threads
+        """Batches that can be encoded at once."""
         self._fixed_size = bool(batch_size)
         self._batch_size = batch_size or FIRST_BATCH
+        self._describes = False
         self._waiting: deque[tuple[_Batch, Future[dict[bytes, FloatArray]]]] = deque()
         """Batches being encoded, or encoded and to be stored next."""
 
@@ -108,6 +128,7 @@ class Pipeline:
         with ExitStack() as stack:
             known = stack.enter_context(closing(self._known_contents()))
             stack.callback(reading.end_workers)
+            stack.callback(self._end_processes)
             pool = self._pool(stack, self._threads)
             try:
                 yield from self._batches(stack, pool, todos, known)
@@ -130,7 +151,7 @@ class Pipeline:
             if batch.full(self._batch_size):
                 encoders = self._submit(batch, encoders, stack)
                 batch = _Batch()
-            while self._waiting and (self._waiting[0][1].done() or len(self._waiting) > self._threads):
+            while self._waiting and (self._waiting[0][1].done() or len(self._waiting) > self._encoding):
                 yield self._store_next()
         if batch.items:
             self._submit(batch, encoders, stack)
@@ -144,7 +165,8 @@ class Pipeline:
             self._job.report(Progress("loading the model"))
             self._encoder = self._load_encoder()
             if self._encoder.device != "cpu":
-                encoders = self._pool(stack, 1)
+                self._encoding = FEEDERS.get(self._encoder.device, 1)
+                encoders = self._pool(stack, self._encoding)
         self._waiting.append((batch, encoders.submit(self._encoded, batch)))
         return encoders
 
@@ -157,21 +179,52 @@ class Pipeline:
         self, pool: ThreadPoolExecutor, todos: Iterator[Todo], known: KnownContents
     ) -> Iterator[tuple[Todo, Outcome]]:
         """Yield files in order, read on threads a bounded number of files ahead."""
+        here = Here(self._model.preprocess, known, isolate=self._isolate)
         pixels = self._model.preprocess.width_px * self._model.preprocess.height_px * 3
         most = max(1, LOOK_AHEAD_BYTES // pixels)
-        pending: deque[tuple[Todo, Future[Outcome]]] = deque()
-        for todo in todos:
-            pending.append((todo, pool.submit(_read, todo.file.path, self._model, known, self._isolate)))
+        pending: deque[tuple[list[Todo], Future[list[Outcome]]]] = deque()
+        ahead = 0
+        for chunk in self._chunks(todos, here):
+            reader = self._processes or here
+            files = [todo.file for todo in chunk]
+            pending.append((chunk, pool.submit(reader.read, files, describe=self._describes)))
+            ahead += len(chunk)
             # Enough that no thread runs dry while the others encode.
-            while len(pending) >= min(self._threads + 2 * self._batch_size, most):
-                yield self._next_of(pending)
+            while pending and ahead >= min(self._threads * len(chunk) + 2 * self._batch_size, most):
+                ahead -= len(pending[0][0])
+                yield from self._next_of(pending)
         while pending:
-            yield self._next_of(pending)
+            yield from self._next_of(pending)
 
-    def _next_of(self, pending: deque[tuple[Todo, Future[Outcome]]]) -> tuple[Todo, Outcome]:
+    def _chunks(self, todos: Iterator[Todo], here: Here) -> Iterator[list[Todo]]:
+        """Yield what is read at one go: one file by a thread, more by a process, which answers once for all of them."""
+        chunk: list[Todo] = []
+        size_bytes = 0
+        for todo in todos:
+            self._begun += 1
+            if self._processes is None and self._begun > PROCESSES_FROM and self._on_accelerator():
+                run = Run(self._model.preprocess, self._store.folder, self._model_id, self._isolate)
+                self._processes = Processes(run, here)
+            chunk.append(todo)
+            size_bytes += todo.file.size_bytes
+            if self._processes is None or len(chunk) >= CHUNK_FILES or size_bytes >= CHUNK_BYTES:
+                yield chunk
+                chunk, size_bytes = [], 0
+        if chunk:
+            yield chunk
+
+    def _on_accelerator(self) -> bool:
+        """Tell whether pictures are encoded elsewhere than on the cores that read them."""
+        return self._encoder is not None and self._encoder.device != "cpu"
+
+    def _end_processes(self) -> None:
+        if self._processes is not None:
+            self._processes.close()
+
+    def _next_of(self, pending: deque[tuple[list[Todo], Future[list[Outcome]]]]) -> Iterator[tuple[Todo, Outcome]]:
+        chunk, future = pending.popleft()
         self._job.report()
-        todo, future = pending.popleft()
-        return todo, future.result()
+        yield from zip(chunk, future.result(), strict=True)
 
     def _add(self, batch: _Batch, todo: Todo, outcome: Outcome, known: KnownContents) -> None:
         """Put one file into the batch; a copy of what is stored, or about to be, needs no encoding."""
@@ -194,7 +247,10 @@ class Pipeline:
         return dict(zip(batch.fresh, rows, strict=True))
 
     def _adapt(self, encoded: int, seconds: float) -> None:
-        """Choose the next size so that encoding takes about :data:`BATCH_S`."""
+        """Choose the next size so that encoding takes about :data:`BATCH_S`, and what else there is time for."""
+        self._describes = seconds >= encoded * DESCRIBED_FROM_S
+        if self._describes:
+            opencv.leave_cores()
         if not self._fixed_size:
             wanted = int(encoded * BATCH_S / max(seconds, 1e-6))
             # At most doubled, because the first batches also pay for warming up.
@@ -222,14 +278,6 @@ class Pipeline:
         return StoredBatch(len(vectors), len(photos) - len(vectors), len(problems), core_s)
 
 
-def _read(path: str, model: ModelFiles, known: KnownContents, isolate: bool) -> Outcome:
-    """Read one photo on a thread of the pool; an unreadable one comes back as its problem."""
-    try:
-        return reading.read_photo(path, model.preprocess, known, isolate=isolate)
-    except UnreadablePhotoError as error:
-        return FileProblem(path, error.reason, error.transient)
-
-
 def _indexed(todo: Todo, read: ReadPhoto, vector: FloatArray | None) -> IndexedPhoto:
     """Return a photo ready to be stored, with its content where it was decoded."""
     # The stamp of the bytes that were read: the file may have changed since it was scanned.
@@ -244,5 +292,7 @@ def _indexed(todo: Todo, read: ReadPhoto, vector: FloatArray | None) -> IndexedP
             read.content.phash,
             hashes.HASH_VERSION,
             decode.DECODE_VERSION,
+            read.content.descriptor,
+            keypoints.KEYPOINTS_VERSION,
         )
     return IndexedPhoto(todo.root_id, file, read.content_hash, read.size_bytes, content, vector)

@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
-from imgfind.core import content, formats, hashes, isolation
+from imgfind.core import content, decode, formats, hashes, isolation
 from imgfind.core.content import DecodedContent, Picture
 from imgfind.core.errors import UnreadablePhotoError
 from imgfind.core.query import Region
@@ -51,10 +51,12 @@ def read_photo(
     *,
     isolate: bool = False,
     region: Region | None = None,
+    describe: bool = False,
 ) -> ReadPhoto:
     """Read the file at ``path``, or a region of it; where its content hash is ``known`` nothing is decoded.
 
-    What may crash is decoded in a process of its own, with ``isolate`` everything is.
+    What may crash is decoded in a process of its own, with ``isolate`` everything is. With ``describe`` the content has
+    a descriptor too.
 
     Raises :class:`UnreadablePhotoError` for every file that is no readable picture.
     """
@@ -70,7 +72,9 @@ def read_photo(
                 source, content_hash = _hashed(file, before.st_size)
             fresh = None
             if content_hash not in known:
-                fresh = _decoded(source, before.st_size, preprocess, suffix, isolate=isolate, region=region)
+                fresh = _decoded(
+                    source, before.st_size, preprocess, suffix, isolate=isolate, region=region, describe=describe
+                )
             after = os.fstat(file.fileno())
     except OSError as error:
         raise UnreadablePhotoError(_reason(error), transient=True) from error
@@ -112,6 +116,18 @@ def full_picture(path: str, edge_px: int) -> Picture:
         raise UnreadablePhotoError(_reason(error), transient=True) from error
 
 
+def rounding_step(path: str) -> float | None:
+    """Return the step that a JPEG file rounds the mean luma of its blocks to, eightfold; None for what is no such file.
+
+    It is 3 at quality 90, 8 at 75 and 16 at 50.
+    """
+    try:
+        with open(path, "rb") as file:
+            return decode.rounding_step(file)
+    except OSError:
+        return None
+
+
 def end_workers() -> None:
     """End the processes that decode, and forget that one failed; the next picture that needs one starts it again."""
     _workers.close()
@@ -134,11 +150,12 @@ def _decoded(
     *,
     isolate: bool = False,
     region: Region | None = None,
+    describe: bool = False,
 ) -> DecodedContent:
     if not isolate and not _isolated(source, suffix):
-        return content.decoded(source, preprocess, suffix, region)
+        return content.decoded(source, preprocess, suffix, region, describe=describe)
     source.seek(0)
-    request = {"preprocess": asdict(preprocess), "suffix": suffix, "region": region}
+    request = {"preprocess": asdict(preprocess), "suffix": suffix, "region": region, "describe": describe}
     return content.from_message(*_asked(request, source, size_bytes))
 
 

@@ -594,7 +594,7 @@ def test_endless_strips_are_not_scaled_up_whole(monkeypatch: pytest.MonkeyPatch)
 
 def test_very_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     turn = MagicMock()
-    monkeypatch.setattr("imgfind.core.decode._large_pictures", turn)
+    monkeypatch.setattr("imgfind.core.decode.large_pictures", turn)
     monkeypatch.setattr("imgfind.core.decode.LARGE_PIXELS", 100 * 100)
     for edge_px, turns in ((100, 0), (101, 1)):
         decode(io.BytesIO(encoded(Image.new("RGB", (edge_px, edge_px)))), min_edge_px=64)

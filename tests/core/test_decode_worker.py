@@ -24,7 +24,7 @@ PREPROCESS = Preprocess(64, 64, "bicubic", "shortest", (0.5, 0.5, 0.5), (0.5, 0.
 # The real program, whose decoder does what the file says.
 WITH_DECODER = """
 from imgfind.core import content, decode_worker
-def decoded(source, preprocess, suffix, region):
+def decoded(source, preprocess, suffix, region, *, describe):
     {}
 content.decoded = decoded
 decode_worker.main()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgfind.core import decode, formats, hashes, models, reading
+from imgfind.core import decode, formats, hashes, keypoints, models, reading
 from imgfind.core.errors import UnreadablePhotoError
 from imgfind.core.reading import full_picture, made_preview, read_bytes, read_photo
 from imgfind.core.records import PixelArray, Preprocess
@@ -278,6 +278,27 @@ def test_plain_pictures_are_decoded_here_until_a_decoder_failed(
     read_photo(photo, preprocess)
     read_photo(photo, preprocess, isolate=True)
     assert isolated == [".jpg", ".jpg"]
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_picture_is_described_where_that_is_asked_for(
+    tmp_path: Path, skimage_photos: Path, preprocess: Preprocess, isolate: bool
+) -> None:
+    photo = str(tmp_path / "a.jpg")
+    Image.open(skimage_photos / "coffee.png").convert("RGB").save(photo, quality=90)
+    plain = read_photo(photo, preprocess, isolate=isolate).content
+    described = read_photo(photo, preprocess, isolate=isolate, describe=True).content
+    assert plain is not None
+    assert described is not None
+    assert plain.descriptor is None
+    assert described.preview == plain.preview
+    assert described.descriptor is not None
+
+    # The same places, but for what the preview lost as a JPEG, as are found in it later.
+    codes = np.frombuffer(described.descriptor, keypoints.KEYPOINT)["code"]
+    later = np.frombuffer(keypoints.describe(Image.open(io.BytesIO(plain.preview))), keypoints.KEYPOINT)["code"]
+    nearest = np.bitwise_count(codes[:, np.newaxis] ^ later).min(axis=1)
+    assert np.mean(nearest <= 6) > 0.8
 
 
 def test_a_large_file_is_isolated_too(
