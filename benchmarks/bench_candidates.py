@@ -2,7 +2,7 @@
 
     python benchmarks/bench_candidates.py [--photos 160] [--attacked 40] [--folder DIR] [--seed 1] [--json FILE]
 
-A copy that is not proposed cannot be verified, so this is the most that bench_duplicates.py can find. Each attack of
+A copy that is not proposed cannot be verified, so this is the most that can be found. Each attack of
 :mod:`attacks` makes one copy of each attacked photo; the copies of one attack come to the library of all photos as new
 ones, through their previews. Times are of one core.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import attacks
 import numpy as np
-from bench_duplicates import originals
+from photo_sets import originals
 from PIL import Image
 
 from imgfind.core import candidates, decode, encode, hashes, keypoints, models
@@ -78,7 +78,7 @@ class Described:
     def looks(self) -> candidates.Looks:
         """Return the columns candidates are found by; ids are positions."""
         bits, qualities = [look.bits for look in self.hashes], [look.quality for look in self.hashes]
-        return candidates.looks(np.arange(len(bits)), bits, qualities, self.descriptors)
+        return candidates.looks(np.arange(len(bits)), bits, qualities, candidates.joined(self.descriptors))
 
 
 def measured(library: Described, copies: list[Image.Image], attacked: list[int]) -> dict[str, dict[str, float]]:

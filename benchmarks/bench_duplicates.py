@@ -1,235 +1,259 @@
-"""How often copies are verified as copies, how often other pictures are, and what it costs.
+"""How well duplicates are found from files to groups, stage by stage, and beside imagededup's perceptual hash.
 
-    python benchmarks/bench_duplicates.py [--photos 40] [--folder DIR] [--seed 1] [--json FILE]
+    python benchmarks/bench_duplicates.py [--copies 24] [--folder DIR] [--seed 1] [--no-peers] [--readme]
 
-The pairs are given, so this measures verification alone. Copies: every attack of :mod:`attacks` on photos of ``DIR``
-(default: camera, phone and benchmark photos of ``$IMGFIND_TEST_DATA`` and scikit-image's), and the known copies in
-``$IMGFIND_TEST_DATA/duplicates``. Others: :mod:`lookalikes`, the clothes that look most like each other, pictures of
-``duplicates/resized`` that are not copies of each other, a stereo pair, and pairs drawn by chance. Pictures go through
-their previews, as in a library. Times are of one core.
+Libraries of real files are indexed with the built-in encoder and asked for their groups, as the window does. In each
+there are photos that show different pictures, look-alikes that must not be taken for copies (:mod:`lookalikes`), and
+for every ten of all these one attacked copy of a photo (:mod:`attacks`); each attack comes so many times. A pair counts
+as found where the photo and its copy are in one group and either is the kept one. *Proposed* are the pairs that were
+compared, *verified* those whose pixels were found to agree; the groups are what people see.
+
+imagededup's ``PHash`` gets the same files in the same run: pairs at its default threshold, and at the one with the best
+F1. Figures go to ``benchmarks/results/duplicates.json``, with plots of them where the peers can be had (see peers.py),
+and table and plots to ``README.md`` and ``docs/`` where asked for.
 """
 
 import argparse
-import io
+import functools
 import itertools
 import json
-import os
+import shutil
+import sqlite3
+import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import attacks
+import duplicates_report
 import lookalikes
 import numpy as np
-import skimage
+import peers
+import photo_sets
 from PIL import Image
 
-from imgfind.core import decode, hashes
-from imgfind.core.duplicates import Label, PictureView, Verdict, verify
-from imgfind.core.records import Facts
+from imgfind.core import IndexOptions, Library, encode
+from imgfind.core.duplicates import VERDICT_VERSION, Label
+from imgfind.core.library import EncoderLoader
+from imgfind.core.records import Encoder, ModelFiles
 
-TEST_DATA = Path(os.environ.get("IMGFIND_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared"))
-SCIKIT_IMAGE = Path(skimage.__file__).parent / "data"
-SCIKIT_PHOTOS = ("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
-SCIKIT_SURFACES = ("brick.png", "grass.png", "gravel.png", "retina.jpg", "hubble_deep_field.jpg", "page.png")
-PHOTO_EDGE_PX = 1400
-"""Larger photos are scaled down first; the attacks on them take most of the time."""
-STAGES = {
-    "1-3 (same pixels, re-encoded, resized)": (Label.SAME_PIXELS, Label.RE_ENCODED),
-    "4 (edited)": (Label.EDITED,),
-    "5 (rotated, mirrored)": (Label.TURNED,),
-    "6 (cropped)": (Label.CROPPED,),
-}
+RESULTS = Path(__file__).resolve().parent / "results"
+LOOKALIKES_A_KIND = 8
+"""Pairs of look-alikes of each kind that every library holds."""
+PHOTOS_A_COPY = 10
 
 
-class Pair(NamedTuple):
-    """Two pictures and what is known about them: ``label`` None where they are no copies."""
+@dataclass(slots=True)
+class Copied:
+    """One attacked copy and what became of it; labels as :class:`Label` numbers them, None where there was none."""
 
-    kind: str
-    name: str
-    label: Label | None
-    a: PictureView
-    b: PictureView
+    attack: str
+    made: str
+    photo: str
+    path: str
+    round: int
+    wanted: int
+    proposed: bool = False
+    verified: int | None = None
+    found: int | None = None
+    similarity: float = 0.0
+    kept_copy: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """All that was measured. ``false`` are pairs of a group that show different pictures, with their label."""
+
+    photos: int = 0
+    pictures: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    copies: list[Copied] = field(default_factory=list)
+    false: list[tuple[int, str, str, int, float]] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+    peer: dict[str, str | None] = field(default_factory=dict)
+    known: dict[str, list[int]] = field(default_factory=dict)
 
 
 def main() -> None:
-    """Measure and print tables."""
-    parser = argparse.ArgumentParser(description="Measure how duplicates are verified.")
-    parser.add_argument("--photos", type=int, default=40, help="photos that are attacked")
-    parser.add_argument("--folder", type=Path, help="take the photos from here")
+    """Measure, print a table and keep it."""
+    parser = argparse.ArgumentParser(description="Measure how duplicates are found.")
+    parser.add_argument("--copies", type=int, default=24, help="copies of each attack")
+    parser.add_argument("--photos", type=int, default=1000, help="photos at most")
+    parser.add_argument("--folder", type=Path, help="take the photos from here; no two may show the same")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the numbers here as well")
-    parser.add_argument("--worst", type=int, default=25, help="how many wrong verdicts are named")
+    parser.add_argument("--no-peers", action="store_true", help="neither imagededup nor plots")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     options = parser.parse_args()
-    photos = list(originals(options.folder, options.photos, options.seed))
-    pairs = itertools.chain(copies(photos, options.seed), known_copies(), others(photos, options.seed))
-    counts, wrong, labels, core_s = measured(pairs)
-    report(counts, wrong[: options.worst], labels, core_s)
-    if options.json:
-        figures = {"pairs": {": ".join(kind): dict(count) for kind, count in counts.items()}, "core_ms": core_s}
-        options.json.write_text(json.dumps(figures, indent=2))
+    with tempfile.TemporaryDirectory() as folder:
+        run = measured(Path(folder), options)
+        if not options.no_peers:
+            run.peer = peers.perceptual_hashes(Path(folder) / "files")
+    RESULTS.mkdir(exist_ok=True)
+    summary = duplicates_report.summary(asdict(run))
+    figures = {"summary": summary, "run": asdict(run)}
+    (RESULTS / "duplicates.json").write_text(json.dumps(summary, indent=1), "utf-8")
+    (RESULTS / "duplicates-pairs.json").write_text(json.dumps(figures, indent=1), "utf-8")
+    table = duplicates_report.table(summary)
+    print(table)
+    for name, *pair in run.false:
+        print("false pair in round", name, *pair)
+    if not options.no_peers:
+        peers.plot(RESULTS / "duplicates.json", RESULTS / "duplicates.png")
+    if options.readme:
+        duplicates_report.write_into_readme(table)
+        for file in ("duplicates.json",) if options.no_peers else ("duplicates.json", "duplicates.png"):
+            shutil.copyfile(RESULTS / file, duplicates_report.README.parent / "docs" / file)
 
 
-Counts = dict[tuple[str, str], Counter[str]]
-"""How many pairs were found and not found, by ``copies`` or ``others`` and their kind."""
+def measured(folder: Path, options: argparse.Namespace) -> Run:
+    """Make the libraries and look at their groups."""
+    started = time.monotonic()
+    files = folder / "files"
+    draw = np.random.default_rng(options.seed)
+    run = Run(sources=_laid_out(files / "photos", options, draw))
+    run.photos, run.pictures = len(run.sources), len(set(run.sources.values()))
+    with Library(folder / "base", load_encoder=_load_once()) as library:
+        library.index([str(files / "photos")], IndexOptions(model="starter", device="cpu"))
+        library.duplicates.update()
+    attacked = sorted(path for path in run.sources if Path(path).parent.name == "real")
+    deck = [name for name in attacks.NAMES for _ in range(options.copies)]
+    draw.shuffle(deck)
+    a_round = min(max(1, run.photos // PHOTOS_A_COPY), len(attacked))
+    for first in range(0, len(deck), a_round):
+        names = deck[first : first + a_round]
+        originals = draw.permutation(attacked)[: len(names)].tolist()
+        copies = list(_copied(files / f"round-{run.rounds}", run, originals, names, options.seed + first))
+        shutil.copytree(folder / "base", folder / "library")
+        with Library(folder / "library", load_encoder=_load_once()) as library:
+            library.index([str(files / f"round-{run.rounds}")])
+            library.duplicates.update()
+            _look_at(library, copies, run)
+        shutil.rmtree(folder / "library")
+        run.copies += copies
+        run.rounds += 1
+        print(f"\r{len(run.copies)} of {len(deck)} copies, {time.monotonic() - started:.0f} s", end="", flush=True)
+    print()
+    if options.folder is None:
+        _look_at_known(folder / "known", run)
+    run.seconds = time.monotonic() - started
+    return run
 
 
-def measured(
-    pairs: Iterator[Pair],
-) -> tuple[Counts, list[tuple[Pair, Verdict]], Counter[tuple[str, str]], dict[str, float]]:
-    """Verify all pairs: counts, the wrong ones, labels wanted and given, mean milliseconds of a core."""
-    counts: Counts = defaultdict(Counter)
-    core_s: dict[str, list[float]] = defaultdict(list)
-    labels: Counter[tuple[str, str]] = Counter()
-    wrong = []
-    for pair in pairs:
-        started = time.thread_time()
-        verdict = verify(pair.a, pair.b)
-        core_s["copies" if pair.label else "others"].append(time.thread_time() - started)
-        found = verdict.label not in (None, Label.SAME_SCENE)
-        group = "copies" if pair.label else "others"
-        counts[group, pair.kind]["found" if found else "not found"] += 1
-        if pair.label and found:
-            counts[group, pair.kind]["right label"] += verdict.label == pair.label
-            labels[pair.label.name, verdict.label.name if verdict.label else "none"] += 1
-        if found != (pair.label is not None):
-            wrong.append((pair, verdict))
-    return counts, wrong, labels, {kind: 1000 * float(np.mean(times)) for kind, times in core_s.items()}
+@functools.cache
+def _load_once() -> EncoderLoader:
+    """Return a loader that loads each encoder once, however many libraries there are."""
+    loaded: dict[str, Encoder] = {}
+
+    def load(model: ModelFiles, *, device: str, threads: int) -> Encoder:
+        if model.name not in loaded:
+            loaded[model.name] = encode.load_encoder(model, device=device, threads=threads)
+        return loaded[model.name]
+
+    return load
 
 
-def report(
-    counts: Counts,
-    wrong: list[tuple[Pair, Verdict]],
-    labels: Counter[tuple[str, str]],
-    core_ms: dict[str, float],
-) -> None:
-    """Print the tables."""
-    for group, column in (("copies", "recall"), ("others", "false")):
-        print(f"\n| {group} | pairs | {column} | label right |\n|---|---|---|---|")
-        for kind, count in ((kind, count) for (of, kind), count in counts.items() if of == group):
-            pairs, found = count["found"] + count["not found"], count["found"]
-            right = f"{count['right label'] / found:.2f}" if group == "copies" and found else ""
-            print(f"| {kind} | {pairs} | {found / pairs:.3f} | {right} |")
-    print("\n| wanted | given | pairs |\n|---|---|---|")
-    for (wanted, given), number in sorted(labels.items()):
-        print(f"| {wanted} | {given} | {number} |")
-    all_found = {group: sum(count["found"] for (of, _), count in counts.items() if of == group) for group in core_ms}
-    print(f"\nprecision over all pairs: {all_found['copies'] / max(1, sum(all_found.values())):.4f}")
-    print("core time: " + ", ".join(f"{kind} {value:.1f} ms" for kind, value in core_ms.items()))
-    for pair, verdict in wrong:
-        print(f"wrong: {pair.kind}: {pair.name}: {verdict}")
+def _laid_out(folder: Path, options: argparse.Namespace, draw: attacks.Draw) -> dict[str, str]:
+    """Write photos and look-alikes; return what each file shows. Who served for a look-alike is no photo as well."""
+    files = photo_sets.distinct() if options.folder is None else sorted(options.folder.rglob("*"))
+    readable = [file for file in (files[place] for place in draw.permutation(len(files))) if _is_photo(file)]
+    readable = readable[: options.photos]
+    served = readable[: min(len(readable) // 5, LOOKALIKES_A_KIND * len(lookalikes.NAMES))]
+    sources = {}
+    for number, file in enumerate(readable[len(served) :]):
+        path = folder / "real" / f"{number:05}{file.suffix.lower()}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, path)
+        sources[str(path)] = f"{duplicates_report.PHOTO}{number}"
+    pairs = itertools.product(lookalikes.NAMES, range(LOOKALIKES_A_KIND if served else 0))
+    for number, (kind, seed) in enumerate(pairs):
+        photo, other = (served[place % len(served)].read_bytes() for place in (number, number + 1))
+        for side, data in enumerate(lookalikes.lookalikes(photo, other, kind, options.seed + seed)):
+            path = folder / kind / f"{seed}-{side}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            sources[str(path)] = f"{kind} {seed}, {side}"
+    return sources
 
 
-def originals(folder: Path | None, count: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Draw photos as (name, JPEG)."""
-    if folder is not None:
-        files = sorted(file for file in folder.rglob("*") if file.is_file())
-    else:
-        files = sorted((TEST_DATA / "photos" / "clothing").glob("*/*.jpg"))[::5]
-        files += sorted((TEST_DATA / "photos" / "camera").iterdir())
-        files += sorted((TEST_DATA / "duplicates" / "imagededup" / "base_images").iterdir())
-        files += [SCIKIT_IMAGE / name for name in (*SCIKIT_PHOTOS, *SCIKIT_SURFACES)]
-    taken = 0
-    for file in (files[place] for place in np.random.default_rng(seed).permutation(len(files))):
-        if taken == count:
-            return
-        try:
-            image = attacks.upright(file.read_bytes())
-        except (OSError, ValueError, SyntaxError):
-            continue
-        if min(image.size) < attacks.SMALLEST_EDGE_PX:
-            continue
-        image.thumbnail((PHOTO_EDGE_PX, PHOTO_EDGE_PX))
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=92)
-        taken += 1
-        yield file.name, out.getvalue()
+def _is_photo(file: Path) -> bool:
+    try:
+        return file.is_file() and min(Image.open(file).size) >= attacks.SMALLEST_EDGE_PX
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
-def copies(photos: list[tuple[str, bytes]], seed: int) -> Iterator[Pair]:
-    """Make every attack's copy of every photo."""
-    for number, (name, data) in enumerate(photos):
-        original = view(data)
-        for attack in attacks.NAMES:
-            copy = attacks.attacked(data, attack, seed + number)
-            kind = next(stage for stage, labels in STAGES.items() if copy.label in labels)
-            family = attacks.family(attack)
-            label = f"{kind}: {attack if family in ('crop', 'jpeg', 'resize', 'blur', 'noise', 'border') else family}"
-            where = "pairs of attacks" if family == "pair" else label
-            yield Pair(where, f"{name}: {copy.made}", copy.label, original, view(copy.data))
+def _copied(folder: Path, run: Run, originals: list[str], names: list[str], seed: int) -> Iterator[Copied]:
+    """Write a copy of each photo."""
+    folder.mkdir()
+    for number, (photo, name) in enumerate(zip(originals, names, strict=True)):
+        copy = attacks.attacked(Path(photo).read_bytes(), name, seed + number)
+        path = folder / f"{number:04}{copy.suffix}"
+        path.write_bytes(copy.data)
+        run.sources[str(path)] = run.sources[photo]
+        yield Copied(name, copy.made, photo, str(path), run.rounds, int(copy.label))
 
 
-def known_copies() -> Iterator[Pair]:
-    """Pair what is known to be copies, and what is in the same folder and known not to be."""
-    groups = [*resized_groups(), *_named_groups()]
-    for kind, label, files in groups:
-        for one, other in itertools.combinations([view(file.read_bytes()) for file in files], 2):
-            yield Pair(kind, files[0].name, label, one, other)
-    firsts = [(files[0].name, view(files[0].read_bytes())) for _, _, files in groups]
-    for (one_name, a), (other_name, b) in itertools.combinations(firsts, 2):
-        yield Pair("duplicates/*, other groups", f"{one_name}, {other_name}", None, a, b)
+def _look_at(library: Library, copies: list[Copied], run: Run) -> None:
+    """Note what became of the copies, and pairs that show different pictures."""
+    verdicts = _verdicts(library)
+    together: dict[frozenset[str], tuple[int, float, str]] = {}
+    for group in library.duplicates.groups():
+        for member in group.members:
+            pair = frozenset((group.kept.path, member.photo.path))
+            together[pair] = (int(member.label), member.similarity, group.kept.path)
+            if len({run.sources[path] for path in pair}) > 1:
+                named = sorted(run.sources[path] for path in pair)
+                run.false.append((run.rounds, *named, int(member.label), member.similarity))
+    for copy in copies:
+        pair = frozenset((copy.photo, copy.path))
+        copy.proposed = pair in verdicts
+        verified = verdicts.get(pair)
+        copy.verified = None if verified == Label.SAME_SCENE else verified
+        if pair in together:
+            copy.found, copy.similarity, kept = together[pair]
+            copy.kept_copy = kept == copy.path
 
 
-def resized_groups() -> list[tuple[str, Label, list[Path]]]:
-    """Return the 17 pictures of ``duplicates/resized``.
+def _verdicts(library: Library) -> dict[frozenset[str], int | None]:
+    """Return the labels of all pairs of files that were compared."""
+    with closing(sqlite3.connect(library.folder / "catalog.sqlite3")) as database:
+        paths: dict[int, list[str]] = {}
+        for content, path in database.execute("SELECT content_id, path FROM photos"):
+            paths.setdefault(content, []).append(path.decode())
+        rows = database.execute(
+            "SELECT content_a, content_b, label FROM verdicts WHERE version = ?", (VERDICT_VERSION,)
+        ).fetchall()
+    return {
+        frozenset(pair): label for a, b, label in rows for pair in itertools.product(paths.get(a, ()), paths.get(b, ()))
+    }
 
-    Found by perceptual hash and looked at: the files of a group differ in at most 40 bits, groups in 60 and more.
-    """
-    folder = TEST_DATA / "duplicates" / "resized"
-    groups: list[tuple[bytes, list[Path]]] = []
-    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-        bits = hashes.perceptual_hash(attacks.upright(file.read_bytes())).bits
-        for known, files in groups:
-            if hashes.hamming(bits, known) <= 50:
-                files.append(file)
-                break
+
+def _look_at_known(folder: Path, run: Run) -> None:
+    """Note how many copies in ``duplicates`` of the test data are beside the kept one, and how many there are."""
+    sources: dict[str, tuple[str, str]] = {}
+    wanted: dict[str, int] = {}
+    for number, group in enumerate(photo_sets.known_groups()):
+        wanted[group.kind] = wanted.get(group.kind, 0) + len(group.files) - 1
+        for place, file in enumerate(group.files):
+            path = folder / "files" / f"{number}-{place}{file.suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, path)
+            sources[str(path)] = (group.kind, str(number))
+    if not sources:
+        return
+    with Library(folder / "library", load_encoder=_load_once()) as library:
+        library.index([str(folder / "files")], IndexOptions(model="starter", device="cpu"))
+        library.duplicates.update()
+        pairs = [(g.kept.path, m.photo.path, m) for g in library.duplicates.groups() for m in g.members]
+    run.known = {kind: [0, count] for kind, count in wanted.items()}
+    for kept, path, member in pairs:
+        if sources[kept] == sources[path]:
+            run.known[sources[path][0]][0] += 1
         else:
-            groups.append((bits, [file]))
-    return [("duplicates/resized", Label.RE_ENCODED, files) for _, files in groups]
-
-
-def _named_groups() -> Iterator[tuple[str, Label, list[Path]]]:
-    folder = TEST_DATA / "duplicates"
-    for kind, label, patterns in (
-        ("variants", Label.EDITED, ("imagededup/mixed_images/ukbench00120*", "imagededup/ukbench00120_gray.jpg")),
-        ("formats", Label.RE_ENCODED, ("imagededup/formats_images/ukbench09380*",)),
-        ("turns and modes", Label.TURNED, ("pdq/reg-test-input/dih/*", "pdq/misc-images/modes/*")),
-    ):
-        files = [file for pattern in patterns for file in sorted(folder.glob(pattern))]
-        if files:
-            yield f"duplicates/*, {kind}", label, files
-
-
-def others(photos: list[tuple[str, bytes]], seed: int) -> Iterator[Pair]:
-    """Pair pictures that are no copies of each other."""
-    for number, ((name, data), (_, next_data)) in enumerate(itertools.pairwise([*photos, photos[0]])):
-        for kind in lookalikes.NAMES:
-            one, other = lookalikes.lookalikes(data, next_data, kind, seed + number)
-            yield Pair(kind, name, None, view(one), view(other))
-    yield Pair(
-        "stereo",
-        "motorcycle",
-        None,
-        *(view((SCIKIT_IMAGE / f"motorcycle_{side}.png").read_bytes()) for side in ("left", "right")),
-    )
-    clothes = [view(file.read_bytes()) for file in sorted((TEST_DATA / "photos" / "clothing").glob("*/*.jpg"))]
-    bits = np.array([np.unpackbits(np.frombuffer(cloth.hash.bits, np.uint8)) for cloth in clothes], np.int16)
-    distances = np.abs(bits[:, np.newaxis] - bits).sum(axis=2) + 999 * np.tri(len(bits), dtype=np.int64)
-    for place in np.argsort(distances, axis=None)[:300].tolist():
-        first, second = divmod(place, len(clothes))
-        yield Pair("clothing, nearest by hash", f"{first}, {second}", None, clothes[first], clothes[second])
-    draw = np.random.default_rng(seed)
-    for first, second in (draw.choice(len(clothes), 2, replace=False).tolist() for _ in range(300)):
-        yield Pair("clothing, by chance", f"{first}, {second}", None, clothes[first], clothes[second])
-
-
-def view(data: bytes) -> PictureView:
-    """Look at a picture file as a library does, but for its facts."""
-    photo = decode.decode(io.BytesIO(data), min_edge_px=decode.PREVIEW_EDGE_PX, suffix="")
-    preview = np.asarray(Image.open(io.BytesIO(decode.preview(photo.image))).convert("RGB"))
-    return PictureView(preview, photo.width_px, photo.height_px, Facts(), hashes.perceptual_hash(photo.image))
+            run.false.append((-1, kept, path, int(member.label), member.similarity))
 
 
 if __name__ == "__main__":

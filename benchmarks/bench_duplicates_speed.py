@@ -1,177 +1,204 @@
-"""How long it takes to propose pairs of duplicates in a large library, whole and for 100 new photos.
+"""How long it takes to find the duplicates of a large library, all of them and after 100 more photos; step by step.
 
-    python benchmarks/bench_duplicates_speed.py [--counts 10000 100000] [--seed 1] [--json FILE]
+    python benchmarks/bench_duplicates_speed.py [--counts 10000 100000] [--seed 1] [--json FILE] [--keep DIR]
 
-Libraries are drawn: hashes by chance, vectors like those of photos (see bench_search.py), and keypoints that are those
-of real photos with so many bits changed that two drawn pictures share as many places as two real ones do. 1 % of the
-photos are copies of others, so 2 % are in pairs: a few bits of the hash and 6 % of those of the keypoints differ, and
-half of the keypoints are gone. The graph of the vectors is there before, as after indexing. Times are of the wall,
-reading the vectors from the catalogue included.
+Libraries are drawn (see drawn_duplicates.py) and lie on the disk as after indexing: catalogue, search graph, previews
+and files. Each is brought up to date and grouped in a new process, as `imgfind duplicates` does it, then again after
+100 photos have come. Seconds are of the wall, core-seconds of all threads; importing is not counted. The files hold no
+pictures: where the originals of a pair are looked at, that is not in the figures.
 """
 
 import argparse
+import contextlib
+import functools
 import json
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import bench_duplicates
-import numpy as np
-from bench_search import MODEL_ID, catalogue, fitted_mixture, real_vectors
-from numpy.typing import NDArray
+import drawn_duplicates
 from process_memory import peak_memory_bytes
 
-from imgfind.core import candidates, encode, keypoints, models
-from imgfind.core.candidates import Looks
+from imgfind.core import Library, candidates, deduplicating, grouping, models, on_disk, proposing
 from imgfind.core.config import usable_cores
+from imgfind.core.duplicates import VERDICT_VERSION
 from imgfind.core.job import Job
-from imgfind.core.records import FloatArray
-from imgfind.core.store import ModelVectors
+from imgfind.core.store import ModelVectors, Store
+from imgfind.core.store import duplicates as noted
 from imgfind.core.vectors import VectorIndex
 
 NEW = 100
-PLACES = 61
-"""Keypoints of a photo, on average."""
-HASH_BITS_CHANGED = 0.05
-KEYPOINT_BITS_CHANGED = 0.06
+STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
+    "describe": ((proposing, "describe"),),
+    "read what is known": ((noted, "phashes"), (candidates, "looks"), (proposing, "_keypoints")),
+    "candidates by hash": ((candidates, "by_hash"),),
+    "places shared": ((candidates, "sharing"),),
+    "places lying alike": ((candidates, "agreeing"),),
+    "near vectors": ((VectorIndex, "near_pairs"),),
+    "note pairs": ((noted, "note_proposed"),),
+    "compare": ((deduplicating.Deduplicating, "_compared"),),
+    "group": ((grouping, "grouped"),),
+    "look at files": ((on_disk, "looked_at"),),
+}
+"""What is measured, and the functions that do it; what one calls within another is counted only once."""
 
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Measure how fast duplicates are proposed.")
+    parser = argparse.ArgumentParser(description="Measure how fast duplicates are found.")
     parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
+    parser.add_argument("--keep", type=Path, help="make the libraries here and leave them")
+    parser.add_argument("--child", type=Path, metavar="LIBRARY", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
-    draw_keypoints = fitted_keypoints(real_looks(options.seed), rng)
-    encoder = encode.load_encoder(models.find_model("starter"), device="cpu", threads=usable_cores())
-    draw_vectors = fitted_mixture(real_vectors(encoder), rng)
-    del encoder
+    if options.child:
+        print(json.dumps(measured(options.child)))
+        return
     figures = {}
+    photos = drawn_duplicates.Photos(options.seed)
     for count in options.counts:
-        with tempfile.TemporaryDirectory() as folder:
-            figures[str(count)] = measured(Path(folder), count, draw_keypoints, draw_vectors, rng)
-    print(f"| {usable_cores()} cores | {' | '.join(f'{count:,} photos' for count in options.counts)} |")
-    print(f"|---|{'---|' * len(options.counts)}")
-    for name in figures[str(options.counts[0])]:
-        print(f"| {name} | {' | '.join(f'{column[name]:,.3g}' for column in figures.values())} |")
+        with _folder(options.keep, count) as folder:
+            figures[str(count)] = of_library(folder, count, photos)
+    report(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
 
 
-def measured(
-    folder: Path,
-    count: int,
-    draw_keypoints: Callable[[int], NDArray[np.void]],
-    draw_vectors: Callable[[int], FloatArray],
-    rng: np.random.Generator,
-) -> dict[str, float]:
-    """Return seconds, pairs and megabytes by name."""
-    known, truth, sources, copies = drawn_looks(count, draw_keypoints, rng)
-    rows = draw_vectors(count)
-    rows[copies] = rows[sources]  # exact copies are the hardest for a graph
-    source = ModelVectors(catalogue(folder, rows).database, MODEL_ID, rows.shape[1])
-    VectorIndex(folder / "graph", rows.shape[1], source).refresh(Job())
-    known = Looks(known.content_ids + 1, known.hashes, known.qualities, known.keypoints, known.counts)
-    figures: dict[str, float] = {}
-    for what, fresh in (("all", None), (f"{NEW} new", np.arange(count) >= count - NEW)):
-        index = VectorIndex(folder / "graph", rows.shape[1], source)
-        started = time.perf_counter()
-        by_hash = candidates.by_hash(known, fresh)
-        figures[f"{what}: hashes, s"] = _lap(figures, started)
-        sharing = candidates.sharing(known, fresh)
-        figures[f"{what}: places shared, s"] = _lap(figures, started)
-        agreeing = sharing[candidates.agreeing(known, sharing) >= candidates.AGREEING]
-        figures[f"{what}: places lying alike, s"] = _lap(figures, started)
-        near = index.near_pairs(None if fresh is None else known.content_ids[fresh])
-        figures[f"{what}: vectors, s"] = _lap(figures, started)
-        figures[f"{what}: in all, s"] = figures.pop("until now")
-        figures[f"{what}: pairs by hash"] = len(by_hash)
-        figures[f"{what}: pairs that share places"] = len(sharing)
-        figures[f"{what}: pairs of them that lie alike"] = len(agreeing)
-        figures[f"{what}: pairs by vector"] = len(near)
-        if fresh is None:
-            for way, pairs in (("hash", by_hash), ("keypoints", agreeing), ("vectors", near - 1)):
-                found = {tuple(pair) for pair in pairs.tolist()}
-                figures[f"copies found by {way}, share"] = len(found & truth) / len(truth)
-    figures["highest memory so far, MB"] = peak_memory_bytes() / 1e6
+Figures = dict[str, float]
+
+
+def of_library(folder: Path, count: int, photos: drawn_duplicates.Photos) -> dict[str, Figures]:
+    """Make a library and measure all, then what 100 more photos cost."""
+    library, files = folder / "library", folder / "photos"
+    drawn = photos.drawn(count + NEW)
+    drawn_duplicates.make(library)
+    drawn_duplicates.fill(library, files, photos, drawn, slice(0, count))
+    build_graph(library)
+    figures = {"all": run_child(library)}
+    drawn_duplicates.fill(library, files, photos, drawn, slice(count, count + NEW))
+    figures[f"{NEW} more"] = run_child(library)
+    there = drawn.copies < count
+    figures["all"]["copies, share found"] = share_found(library, drawn.sources[there], drawn.copies[there])
     return figures
 
 
-def _lap(figures: dict[str, float], started: float) -> float:
-    """Return the seconds since the lap before."""
-    until_now = time.perf_counter() - started
-    lap = until_now - figures.get("until now", 0.0)
-    figures["until now"] = until_now
-    return lap
+def build_graph(library: Path) -> None:
+    """Build the search graph, as the end of an index run does."""
+    with contextlib.closing(Store.open(library, readonly=True)) as store:
+        model = store.model("active_model")
+        assert model is not None, "made with one"
+        source = ModelVectors(store.database, model.model_id, model.dim)
+        VectorIndex(library / "vectors" / f"{model.model_id}.hnsw", model.dim, source).refresh(Job())
 
 
-def drawn_looks(
-    count: int, draw_keypoints: Callable[[int], NDArray[np.void]], rng: np.random.Generator
-) -> tuple[Looks, set[tuple[int, int]], NDArray[np.int64], NDArray[np.int64]]:
-    """Return a library, its true pairs, and the positions of those that were copied and of the copies."""
-    hashes = rng.integers(0, 256, (count, 32), np.uint8)
-    places = draw_keypoints(count * PLACES).reshape(count, PLACES)
-    sources = rng.choice(count // 2, count // 100, replace=False)
-    copies = count // 2 + rng.choice(count // 2, count // 100, replace=False)
-    hashes[copies] = hashes[sources] ^ np.packbits(rng.random((len(copies), 256)) < HASH_BITS_CHANGED, axis=1)
-    kept = PLACES // 2
-    places[copies, :kept] = places[sources, :kept]
-    codes = places["code"][copies, :kept]
-    places["code"][copies, :kept] = codes ^ _changes(codes.shape, KEYPOINT_BITS_CHANGED, rng)
-    qualities = np.full(count, 100, np.uint8)
-    counts = np.full(count, PLACES, np.int64)
-    truth = set(zip(sources.tolist(), copies.tolist(), strict=True))
-    return Looks(np.arange(count), hashes, qualities, places.ravel(), counts), truth, sources, copies
+def share_found(library: Path, sources: Any, copies: Any) -> float:
+    """Return the share of the copies that were found to be such."""
+    with contextlib.closing(Store.open(library, readonly=True)) as store:
+        found = {(int(a), int(b)) for a, b in noted.found(store.database, VERDICT_VERSION)}
+    truth = {(int(a) + 1, int(b) + 1) for a, b in zip(sources, copies, strict=True)}
+    return len(truth & found) / len(truth)
 
 
-def real_looks(seed: int) -> Looks:
-    """Describe the photos at hand."""
-    views = [bench_duplicates.view(data) for _, data in bench_duplicates.originals(None, 1000, seed)]
-    descriptors = [keypoints.describe(bench_duplicates.Image.fromarray(view.pixels)) for view in views]
-    return candidates.looks(np.arange(len(views)), [bytes(32)] * len(views), [0] * len(views), descriptors)
+def run_child(library: Path) -> Figures:
+    """Find the duplicates in a new process."""
+    command = [sys.executable, __file__, "--child", str(library)]
+    answer: Figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return answer
 
 
-def fitted_keypoints(real: Looks, rng: np.random.Generator) -> Callable[[int], NDArray[np.void]]:
-    """Return what draws keypoints that look alike by chance as often as those of different real photos do."""
-    owners = np.repeat(np.arange(len(real.counts)), real.counts)
-    pairs = np.stack(np.triu_indices(len(real.counts), 1), axis=1)
-    related = np.eye(len(real.counts), dtype=np.bool_)
-    related[tuple(pairs[candidates.agreeing(real, pairs) > 1].T)] = True
-    related |= related.T
-    codes = np.ascontiguousarray(real.keypoints["code"])
-
-    def draw(count: int, share: float) -> NDArray[np.void]:
-        places = real.keypoints[rng.integers(0, len(real.keypoints), count)]
-        places["code"] ^= _changes((count,), share, rng)
-        places["x"], places["y"] = rng.integers(0, keypoints.EDGE_PX * keypoints.POSITION_STEPS, (2, count))
-        places["turn"] = rng.integers(0, 8, count)
-        return places
-
-    def alike(left: NDArray[np.uint64], right: NDArray[np.uint64], counted: NDArray[np.bool_]) -> float:
-        return float(np.mean(np.bitwise_count(left[:, None] ^ right[None, :])[counted] <= candidates.SAME_PLACE_BITS))
-
-    sample = rng.choice(len(codes), min(4000, len(codes)), replace=False)
-    wanted = alike(codes[sample], codes[sample], ~related[np.ix_(owners[sample], owners[sample])])
-    low, high = 0.0, 0.3
-    for _ in range(12):
-        middle = (low + high) / 2
-        drawn = draw(8000, middle)["code"].reshape(2, -1)
-        found = alike(drawn[0], drawn[1], np.ones((4000, 4000), np.bool_))
-        low, high = (middle, high) if found > wanted else (low, middle)
-    print(f"{len(codes)} real keypoints; of a million pairs {1e6 * wanted:.1f} look alike;", end=" ")
-    print(f"drawn with {high:.3f} of the bits changed\n")
-    return lambda count: draw(count, high)
+def measured(folder: Path) -> Figures:
+    """Find the duplicates of a library; return seconds, core-seconds and numbers by name."""
+    models.find_model("starter")
+    clock = Clock()
+    for step, functions in STEPS.items():
+        for owner, name in functions:
+            clock.watch(owner, name, step)
+    with Library(folder) as library:
+        with clock.running("update, the rest"):
+            done = library.duplicates.update()
+        with clock.running("groups, the rest"):
+            groups = library.duplicates.groups()
+    figures = {f"{step}, s": clock.wall_s[step] for step in clock.wall_s}
+    figures |= {f"{step}, core-s": clock.core_s[step] for step in clock.core_s}
+    return figures | {
+        "in all, s": sum(clock.wall_s.values()),
+        "in all, core-s": sum(clock.core_s.values()),
+        "pairs proposed": done.proposed,
+        "pairs compared": done.compared,
+        "pairs alike": done.found,
+        "groups": len(groups),
+        "peak memory, MB": peak_memory_bytes() / 1e6,
+    }
 
 
-def _changes(shape: tuple[int, ...], share: float, rng: np.random.Generator) -> NDArray[np.uint64]:
-    """Return codes with so many bits set by chance."""
-    changed = np.zeros(shape, np.uint64)
-    for bit in range(64):
-        changed |= (rng.random(shape, np.float32) < share).astype(np.uint64) << np.uint64(bit)
-    return changed
+class Clock:
+    """Adds up the time of steps; what runs within another step counts for that one only."""
+
+    def __init__(self) -> None:
+        self.wall_s: defaultdict[str, float] = defaultdict(float)
+        self.core_s: defaultdict[str, float] = defaultdict(float)
+        self._steps: list[str] = []
+        self._since = (0.0, 0.0)
+
+    def watch(self, owner: Any, name: str, step: str) -> None:
+        """Count the calls of a function for a step."""
+        function: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(function)
+        def counted(*args: Any, **named: Any) -> Any:
+            with self.running(step):
+                return function(*args, **named)
+
+        setattr(owner, name, counted)
+
+    @contextlib.contextmanager
+    def running(self, step: str) -> Iterator[None]:
+        """Count the block for a step."""
+        self._lap()
+        self._steps.append(step)
+        try:
+            yield
+        finally:
+            self._lap()
+            self._steps.pop()
+
+    def _lap(self) -> None:
+        now = (time.perf_counter(), time.process_time())
+        if self._steps:
+            self.wall_s[self._steps[-1]] += now[0] - self._since[0]
+            self.core_s[self._steps[-1]] += now[1] - self._since[1]
+        self._since = now
+
+
+def report(figures: dict[str, dict[str, Figures]]) -> None:
+    """Print a table for all photos and one for new ones."""
+    counts = list(figures)
+    growth = len(counts) > 1
+    for what in figures[counts[0]]:
+        head = [f"{what}, {usable_cores()} cores", *(f"{int(count):,} photos" for count in counts)]
+        print(f"| {' | '.join(head + ['times'] * growth)} |\n|---|{'---|' * (len(counts) + growth)}")
+        for name in figures[counts[-1]][what]:
+            values = [figures[count][what].get(name, 0.0) for count in counts]
+            times = [f"{values[-1] / values[0]:.1f}" if values[0] else ""] if growth else []
+            print(f"| {name} | {' | '.join([*(f'{value:,.3g}' for value in values), *times])} |")
+        print()
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None, count: int) -> Iterator[Path]:
+    if keep is not None:
+        folder = keep / str(count)
+        folder.mkdir(parents=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from imgfind.core.keeping import PLAIN_RULES, preference
 from imgfind.core.planning import Plan
 from imgfind.core.records import Label
 from imgfind.core.store.rows import GroupedPhoto
+from imgfind.core.trash import NO_TRASH
 
 SAFE = frozenset({Label.IDENTICAL, Label.SAME_PIXELS, Label.RE_ENCODED})
 """What --remove takes unless stages are named: copies that show no more and no less than the photo that stays."""
@@ -161,6 +162,8 @@ def _list(groups: list[Group], options: argparse.Namespace) -> None:
         for group in groups:
             _print_group(group)
         printing.line(_summed_up(groups))
+    elif options.folder is not None:
+        printing.to_stderr(f"No duplicates were found below {paths.displayed(options.folder)}; see: imgfind roots")
     else:
         printing.to_stderr("No duplicates were found.")
 
@@ -218,7 +221,7 @@ def _relation(member: Member) -> dict[str, Any]:
         "orientation": member.turn + 1,
         "area": round(member.area, 4),
         "gain_bytes": member.gain_bytes,
-        "left_alone": member.left_alone,
+        "left_alone": member.left_alone and str(member.left_alone),
     }
 
 
@@ -257,7 +260,7 @@ def _remove(duplicates: Deduplicating, groups: list[Group], options: argparse.Na
         printing.line(f"Moved {wording.count(removal.trashed, 'photo')} to the trash.")
         if removal.trashed:
             printing.to_stderr("To put back what was moved: imgfind duplicates --undo")
-    if removal.failed and not options.permanent:
+    if not options.permanent and any(problem.reason == NO_TRASH for problem in removal.failed):
         printing.to_stderr("What has no trash can be deleted for good: add --permanent")
     trash.tell_failures(removal.failed, "left alone")
 

@@ -14,6 +14,7 @@ from imgfind.core.grouping import ContentPair, Group, Member, pair_of
 from imgfind.core.paths import displayed
 from imgfind.core.records import ContentId, Label, Verdict
 from imgfind.core.store.rows import GroupedPhoto
+from imgfind.core.wording import Reason
 
 Apart = Callable[[ContentId, ContentId], bool]
 """Tells of two contents; of one, asked about twice, whether its photos are apart."""
@@ -30,6 +31,24 @@ def decided(decisions: Iterable[ContentPair], verdicts: Mapping[ContentPair, Ver
 
     known = {stands_for(a, b) for a, b in decisions}
     return lambda a, b: stands_for(a, b) in known
+
+
+def decided_among(
+    contents: Iterable[ContentId], decisions: Iterable[ContentPair], verdicts: Mapping[ContentPair, Verdict]
+) -> set[ContentPair]:
+    """Return which pairs of ``contents`` the user decided about, as :func:`decided` tells; maybe of one with itself."""
+    alike = _same_pixels(verdicts)
+    asked: dict[ContentId, set[ContentId]] = defaultdict(set)
+    for content in contents:
+        asked[alike.get(content, content)].add(content)
+    pairs: set[ContentPair] = set()
+    for a, b in decisions:
+        first, second = asked[alike.get(a, a)], asked[alike.get(b, b)]
+        if first is second:
+            pairs |= {pair_of(a, b)} if {a, b} <= first else set()
+        else:
+            pairs.update(pair_of(one, other) for one, other in product(first, second))
+    return pairs
 
 
 def of_one_shot(photos: Iterable[GroupedPhoto]) -> Apart:
@@ -59,7 +78,7 @@ def pairs_left_alone(group: Group) -> Group:
         partner = next((name for name in named[pairs.own_name(path)] if pairs.belonging(path, name)), None)
         if partner is None or member.left_alone:
             return member
-        return replace(member, left_alone=f"it belongs to {displayed(os.path.basename(partner))}")
+        return replace(member, left_alone=Reason("it belongs to {0}", (displayed(os.path.basename(partner)),)))
 
     return replace(group, members=tuple(map(looked_at, group.members)))
 

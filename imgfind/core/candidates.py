@@ -2,10 +2,12 @@
 
 Proposes and never decides. Three ways complete each other: perceptual hashes (whole pictures, turned or mirrored too),
 the places two pictures share (crops, borders, captions, screenshots), and very near vectors (another shot of the same
-scene), which the caller brings along. Pure functions over arrays, safe on every thread.
+scene), which the caller brings along; of those by chance so near, many in a large library, hash and places leave few.
+Pure functions over arrays, safe on every thread.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from imgfind.core import hamming
 from imgfind.core.keypoints import KEYPOINT, MOST, POSITION_STEPS, SCALE_STEPS
 from imgfind.core.records import IdArray
 
-CANDIDATES_VERSION = 1
+CANDIDATES_VERSION = 2
 """Goes up whenever other pairs are proposed for the same pictures."""
 
 TRUSTED_QUALITY = 50
@@ -34,7 +36,9 @@ _TABLES = ((0, 1, 2), (0, 3, 6), (0, 5, 7), (1, 3, 4), (0, 2, 4), (1, 2, 5), (0,
 """Each looks at three of the eight bytes of a code, the first of the lowest frequencies, which change least. Chosen one
 by one so that most copies of 100 photos share two places in some table: 0.97 of the crops to half, 0.89 of those to
 30 % and 0.95 of those tilted by 5 degrees. Twelve tables of 24 random bits find 0.97, 0.87 and 0.92."""
-_TABLE_BUCKET = 32
+_TABLE_BUCKET = 16
+"""Places with the same key that one is compared with. Among 100,000 photos 32 find no more crops, borders, captions or
+screenshots, and one of 70 more of those tilted by 5 degrees, for a quarter more time; 8 lose two of these 70 more."""
 SAME_PLACE_BITS = 6
 """Two codes that differ in at most so many bits may show the same place; of places that do (crops to 30-65 %) half
 differ in 5 or less. Of 1,000 pairs of other pictures 11 have one in common; with 7 bits 23, with 8 bits 42."""
@@ -51,14 +55,23 @@ not show the same (315 photos, half of them clothes before the same backdrop):
 | 4 places, 10 bits, 16 px | 0.95 | 0.85 | 0.94 | 0 |
 | 3 places, 10 bits, 16 px | 0.95 | 0.90 | 0.95 | 4 |
 """
+_SCENE_BITS, _SCENE_PLACES = 90, 2
+"""Pictures with near vectors that differ in more bits of the hash, whichever way one is turned, and have fewer places
+that lie alike, are of no scene. None of 57 pairs of shots (76 bits at most) and of 814 of copies was so far apart; all
+of 18 pairs of blank pictures were, and of pairs of hashes drawn by chance all but one in 100,000."""
+
 _ALIKE_BITS = 12
 _ALIKE_SCALE = 0.5
 """Octaves the sizes may be off."""
 _ALIKE_PLACE_PX = 6.0
 _COMPARED = 16
 """Places of a pair that are looked at, those most alike."""
+_PAIRS_AT_ONCE = 1 << 12
 _CHUNK = 64
 """Pairs compared place by place at a time: what is in between, 2 MB, stays in the cache."""
+
+Keypoints = tuple[NDArray[np.void], NDArray[np.int64]]
+"""Those of some contents, one content after the other, and how many belong to each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,28 +89,64 @@ class Looks:
     counts: NDArray[np.int64]
 
 
-def looks(content_ids: IdArray, hashes: list[bytes], qualities: list[int], descriptors: list[bytes]) -> Looks:
+def looks(content_ids: IdArray, hashes: Iterable[bytes], qualities: Sequence[int], keypoints: Keypoints) -> Looks:
     """Make :class:`Looks` of what the catalogue keeps, one entry for each content."""
     return Looks(
         content_ids,
         np.frombuffer(b"".join(hashes), np.uint8).reshape(len(content_ids), 32),
         np.array(qualities, np.uint8),
-        np.frombuffer(b"".join(descriptors), KEYPOINT),
-        np.array([len(blob) // KEYPOINT.itemsize for blob in descriptors], np.int64),
+        *keypoints,
     )
 
 
-def propose(known: Looks, fresh: hamming.Marks | None = None, neighbours: IdArray | None = None) -> IdArray:
+def joined(descriptors: Sequence[bytes]) -> Keypoints:
+    """Return the keypoints of some contents, one after the other, and how many belong to each."""
+    counts = np.array([len(blob) // KEYPOINT.itemsize for blob in descriptors], np.int64)
+    return np.frombuffer(b"".join(descriptors), KEYPOINT), counts
+
+
+def sieve(fresh: NDArray[np.void]) -> hamming.Sieve:
+    """Return what holds back most of the codes that no table compares with those of the ``fresh`` keypoints."""
+    return hamming.Sieve(np.ascontiguousarray(fresh["code"]), _TABLES)
+
+
+def propose(
+    known: Looks,
+    fresh: hamming.Marks | None = None,
+    neighbours: IdArray | None = None,
+    whole: Callable[[IdArray], Keypoints] | None = None,
+) -> IdArray:
     """Return pairs of content ids ``[p, 2]``, each once, the lower id first, that may show the same picture.
 
-    With ``fresh`` marks (one for each content) only pairs with a marked one. ``neighbours`` are pairs of content ids
-    whose vectors are near (:meth:`imgfind.core.vectors.VectorIndex.near_pairs`).
+    Content ids are ascending. With ``fresh`` marks (one for each) only pairs with a marked one. ``neighbours`` are
+    pairs of content ids whose vectors are near (:meth:`imgfind.core.vectors.VectorIndex.near_pairs`). Where ``known``
+    lacks the keypoints that :func:`sieve` holds back, ``whole`` returns all of some contents, as :func:`joined` does.
     """
-    found = np.concatenate([by_hash(known, fresh), by_keypoints(known, fresh)])
-    pairs = known.content_ids[found].reshape(-1, 2)
+    alike = sharing(known, fresh)
+    near = np.empty((0, 2), np.int64)
     if neighbours is not None:
-        pairs = np.concatenate([pairs, neighbours.reshape(-1, 2)])
+        there = neighbours[np.isin(neighbours, known.content_ids).all(axis=1)]
+        near = np.searchsorted(known.content_ids, there)
+    if whole is not None:
+        places = np.unique(np.concatenate([alike, near]))
+        counts = np.zeros_like(known.counts)
+        keypoints, counts[places] = whole(known.content_ids[places])
+        known = replace(known, keypoints=keypoints, counts=counts)
+    found = [by_hash(known, fresh), lying_alike(known, alike), of_one_scene(known, near)]
+    pairs = known.content_ids[np.concatenate(found)].reshape(-1, 2)
     return np.unique(np.sort(pairs, axis=1), axis=0)
+
+
+def of_one_scene(known: Looks, pairs: IdArray) -> IdArray:
+    """Return those of pairs of positions ``[p, 2]`` with near vectors that may be of one scene for all else known."""
+    bits = np.empty(len(pairs), np.int64)
+    for first in range(0, len(pairs), _PAIRS_AT_ONCE):
+        left, right = pairs[first : first + _PAIRS_AT_ONCE].T
+        differing = np.bitwise_count(turned_hashes(known.hashes[left]) ^ known.hashes[right])
+        bits[first : first + len(left)] = differing.sum(axis=2, dtype=np.int64).min(axis=0)
+    likely = bits <= _SCENE_BITS
+    likely[~likely] = agreeing(known, pairs[~likely]) >= _SCENE_PLACES
+    return pairs[likely]
 
 
 def by_hash(known: Looks, fresh: hamming.Marks | None = None) -> IdArray:
@@ -132,7 +181,11 @@ def turned_hashes(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def by_keypoints(known: Looks, fresh: hamming.Marks | None = None) -> IdArray:
     """Return pairs of positions ``[p, 2]`` of pictures with places that look alike and lie alike."""
-    pairs = sharing(known, fresh)
+    return lying_alike(known, sharing(known, fresh))
+
+
+def lying_alike(known: Looks, pairs: IdArray) -> IdArray:
+    """Return those of pairs of positions ``[p, 2]`` whose places lie alike, of one picture the foremost."""
     votes = agreeing(known, pairs)
     return _foremost(pairs[votes >= AGREEING], votes[votes >= AGREEING])
 
@@ -155,9 +208,11 @@ def sharing(known: Looks, fresh: hamming.Marks | None = None) -> IdArray:
 
 def agreeing(known: Looks, pairs: IdArray) -> NDArray[np.int64]:
     """Return for pairs of positions ``[p, 2]`` how many places of the one lie in the other as one of them does."""
+    votes = np.zeros(len(pairs), np.int64)
+    if not len(known.keypoints):
+        return votes
     codes = np.ascontiguousarray(known.keypoints["code"])
     starts = np.cumsum(known.counts) - known.counts
-    votes = np.zeros(len(pairs), np.int64)
     for first in range(0, len(pairs), _CHUNK):
         left, right = pairs[first : first + _CHUNK].T
         near, partners = _partners(codes, starts, known.counts, left, right)

@@ -39,12 +39,15 @@ _EDGE = 4.0
 """Grey levels per pixel from which it can be seen that something moved."""
 _LEAST_EDGES, _EDGES = 100, 2000
 """Pixels on edges that are needed to see a drift, and that are looked at."""
+_EDGE_SMOOTH_PX, _STEEPEST = 0.8, 0.999
+_CELL_PX = 4
 _HOPELESS = 0.35
 """Mean agreement below which no small move helps."""
 _EXACT = 0.9
 """Where all but the worst hundredth agrees better than this nothing moved: two shots reached 0.6 at most."""
 _MOVED_PX = 0.12
 """What is off by this much in the middle is moved into place and compared again."""
+_ODD_BLOCKS = 4
 _DIFFERENT = 0.5
 """Blocks below this agreement show something else."""
 _STRIP_SHARE = 0.25
@@ -67,10 +70,12 @@ class Agreement:
 
     ``matrix`` leads from a to b, more exactly than the one it began with. ``low`` is how well all blocks but the worst
     twentieth agree, ``worst`` the mean of the worst fiftieth, ``mean`` that of all, 1 being equal. ``drift_px`` is how
-    far what is seen lies apart, in all but the worst tenth. ``unexplained`` is the share of contrast that no change of
-    tones accounts for. ``tone`` (grey levels) and ``blur_px`` are what was done to the one to make it look like the
-    other. ``a_share`` and ``b_share`` are the parts of the pictures that overlap, ``compared_share`` what of the
-    overlap was compared; ``written_over`` tells that strips along the sides or thin writing were left out.
+    far what is seen lies apart, in all but the worst tenth. ``odd`` is by how much the worst four blocks agree less
+    than ``low``, writing and strips included: high where a small spot differs in a picture that agrees elsewhere.
+    ``unexplained`` is the share of contrast that no change of tones accounts for. ``tone`` (grey levels) and
+    ``blur_px`` are what was done to the one to make it look like the other. ``a_share`` and ``b_share`` are the parts
+    of the pictures that overlap, ``compared_share`` what of the overlap was compared; ``written_over`` tells that
+    strips along the sides or thin writing were left out.
     """
 
     matrix: Matrix
@@ -78,6 +83,7 @@ class Agreement:
     worst: float
     mean: float
     drift_px: float
+    odd: float
     unexplained: float
     tone: float
     blur_px: float
@@ -129,6 +135,7 @@ def agreement(a: GreyArray, b: GreyArray, matrix: Matrix) -> Agreement | None:
         better = _seen(second) if second else None
         if second and better and better.scores[better.shown].mean() > seen.scores[seen.shown].mean():
             frame, seen, matrix, drift = second, better, moved, _drift(better)
+    everything = np.sort(seen.scores[seen.shown])
     written_over = False
     without = _without_writing(frame, seen)
     if without is not None:
@@ -141,6 +148,7 @@ def agreement(a: GreyArray, b: GreyArray, matrix: Matrix) -> Agreement | None:
         worst=float(scores[: max(2, len(scores) // 50)].mean()),
         mean=float(scores.mean()),
         drift_px=drift.most_px if drift else 0.0,
+        odd=float(everything[len(everything) // 20] - everything[:_ODD_BLOCKS].mean()),
         unexplained=seen.unexplained,
         tone=seen.tone,
         blur_px=seen.blur_px,
@@ -155,6 +163,21 @@ def plain_share(grey: GreyArray) -> float:
     """Return the share of the pixels that have about the most frequent tone."""
     counts = np.bincount(grey.ravel() >> 2, minlength=64)
     return float(np.convolve(counts, [1, 1, 1], "same").max() / grey.size)
+
+
+def sharpness(grey: GreyArray) -> float:
+    """Return how steep the steepest edges are, in grey levels per pixel; noise and JPEG blocks hardly count."""
+    return float(np.quantile(opencv.slopes(opencv.blurred(grey.astype(np.float32), _EDGE_SMOOTH_PX)), _STEEPEST))
+
+
+def spread(a: GreyArray, b: GreyArray) -> float:
+    """Return by how much two pictures of one size differ where little is to be seen, in grey levels.
+
+    It is the standard deviation, taken from the median, of the means of squares so small that noise is left in them.
+    """
+    size = (max(1, a.shape[1] // _CELL_PX), max(1, a.shape[0] // _CELL_PX))
+    cells = opencv.means(b.astype(np.float32) - a.astype(np.float32), *size)
+    return float(np.median(np.abs(cells - np.median(cells)))) / 0.6745
 
 
 def _framed(a: GreyArray, b: GreyArray, matrix: Matrix) -> _Frame | None:

@@ -24,15 +24,17 @@ from imgfind.core.records import Label, PhotoId, Verdict
 from imgfind.core.removing import Removal, Removing
 from imgfind.core.scan import check_folder
 from imgfind.core.side_by_side import Comparison
-from imgfind.core.store import Model, Store
+from imgfind.core.store import Model, Store, choices, removals
 from imgfind.core.store import duplicates as noted
+from imgfind.core.store.choices import Choice
 from imgfind.core.store.duplicates import Decided
 from imgfind.core.store.rows import GroupedPhoto
 from imgfind.core.switching import ACTIVE_MODEL
 from imgfind.core.thumbs import Previews
 from imgfind.core.vectors import VectorIndex
+from imgfind.core.wording import Reason
 
-__all__ = ["DUPLICATES", "Decided", "Deduplicating", "Group", "Member", "Plan", "UpdateSummary"]
+__all__ = ["DUPLICATES", "Choice", "Decided", "Deduplicating", "Group", "Member", "Plan", "UpdateSummary"]
 
 Decision = Literal["different", "keep"]
 HashPair = tuple[bytes, bytes]
@@ -90,7 +92,8 @@ class Deduplicating:
             proposed = proposing.propose(store, model, self._vector_index, described, job)
             verdicts = self._compared(store, noted.waiting(store.database, VERDICT_VERSION), job)
             # Whoever is to be kept has to be compared with all others of its group, not only with its neighbours.
-            self._grouped(store, noted.photos(store.database), Rules(), job)
+            groups = self._grouped(store, _photos(store), Rules(), job)
+            store.set_setting(noted.GROUPS, str(len(groups)))
             left = noted.count_waiting(store.database, VERDICT_VERSION)
             store.set_setting(_LEFT, str(left))
         found = sum(verdict.label is not None for verdict in verdicts.values())
@@ -104,6 +107,7 @@ class Deduplicating:
         prefer: Sequence[Preference] = (),
         *,
         with_pairs: bool = False,
+        only_known: bool = False,
         job: Job | None = None,
     ) -> list[Group]:
         """Return the groups of photos (below ``folder``) that are alike in one of ``labels``, the largest gain first.
@@ -111,13 +115,14 @@ class Deduplicating:
         The first of ``prefer`` decides first which photo is kept. RAW and JPEG of one shot, Live Photos and edited
         exports are left alone unless ``with_pairs``. Hidden photos are in no group, nor what the user decided about.
         What was found by :meth:`update` is used; only a choice that makes other photos the kept ones compares again.
+        ``only_known`` leaves such groups out, and all that an update at work has not yet compared.
         """
         store = self._access.existing()
         if store is None:
             return []
-        photos = noted.photos(store.database, None if folder is None else self._known_folder(store, folder))
+        photos = _photos(store, None if folder is None else self._known_folder(store, folder))
         rules = Rules(frozenset(labels), min_similarity, tuple(prefer))
-        return self._grouped(store, photos, rules, job or Job(), with_pairs=with_pairs)
+        return self._grouped(store, photos, rules, job or Job(), with_pairs=with_pairs, only_known=only_known)
 
     def kept_instead(self, group: Group, photo_id: PhotoId, job: Job | None = None) -> Group:
         """Return the group around another of its photos, with which all others are compared; some may drop out."""
@@ -131,6 +136,33 @@ class Deduplicating:
         verdicts = self._known_or_compared(store, asked, job or Job())
         alone = {member.photo.photo_id: member.left_alone for member in group.members}
         return grouping.kept_instead(group, kept, verdicts, Rules(left_alone=lambda photo: alone.get(photo.photo_id)))
+
+    def note_count(self, groups: int) -> None:
+        """Remember how many groups of duplicates there are, for whoever only shows the number."""
+        with self._access.noting() as store:
+            store.set_setting(noted.GROUPS, str(groups))
+
+    def choose(self, photo_id: PhotoId) -> int:
+        """Keep this photo of its group from now on, unless a rule says otherwise; the last choice counts most.
+
+        It holds for the content, wherever it is moved. Returns what :meth:`unchoose` takes. Raises
+        :class:`UsageError` where the photo is no longer in the library.
+        """
+        with self._access.noting() as store:
+            chosen = removals.removable(store.database, photo_id)
+            if chosen is None:
+                raise UsageError("The photo is no longer in the library.")
+            return choices.save(store.database, chosen.content_hash, chosen.path)
+
+    def unchoose(self, choice_ids: Iterable[int]) -> None:
+        """Forget choices, as :meth:`choose` and :meth:`choices` number them."""
+        with self._access.noting() as store:
+            choices.forget(store.database, choice_ids)
+
+    def choices(self) -> list[Choice]:
+        """Return what was chosen to be kept, the last choice first."""
+        store = self._access.existing()
+        return [] if store is None else choices.choices(store.database)
 
     def decide(
         self, decision: Decision, photo_ids: Sequence[PhotoId], others: Sequence[PhotoId] = ()
@@ -196,7 +228,14 @@ class Deduplicating:
         return absolute if folder and store.has_photos_below(absolute) else check_folder(folder)
 
     def _grouped(
-        self, store: Store, photos: list[GroupedPhoto], rules: Rules, job: Job, *, with_pairs: bool = False
+        self,
+        store: Store,
+        photos: list[GroupedPhoto],
+        rules: Rules,
+        job: Job,
+        *,
+        with_pairs: bool = False,
+        only_known: bool = False,
     ) -> list[Group]:
         verdicts = noted.found(store.database, VERDICT_VERSION)
         decided = apart.decided(noted.decided_contents(store.database), verdicts)
@@ -207,11 +246,18 @@ class Deduplicating:
             left_alone=lambda photo: _left_alone(photo, with_pairs=with_pairs),
         )
         photos = on_disk.looked_at(photos)
-        while True:
-            found = grouping.grouped(photos, verdicts, rules)
-            if not found.missing:
-                return found.groups if with_pairs else list(map(apart.pairs_left_alone, found.groups))
-            verdicts |= self._known_or_compared(store, sorted(found.missing), job)
+        learned: Verdicts = {}
+
+        def compare(missing: set[ContentPair]) -> Verdicts:
+            fresh = self._known_or_compared(store, sorted(missing), job)
+            learned.update(fresh)
+            return fresh
+
+        known = -1
+        while known < len(learned):
+            known = len(learned)
+            found = grouping.grouped(photos, verdicts | learned, rules, None if only_known else compare).groups
+        return found if with_pairs else list(map(apart.pairs_left_alone, found))
 
     def _known_or_compared(self, store: Store, pairs: list[ContentPair], job: Job) -> Verdicts:
         """Return a verdict on each pair; what cannot be compared now counts as different."""
@@ -254,13 +300,17 @@ class Deduplicating:
         return known
 
 
+def _photos(store: Store, folder: str | None = None) -> list[GroupedPhoto]:
+    return choices.applied(store.database, noted.photos(store.database, folder))
+
+
 def _sorted(a: bytes, b: bytes) -> HashPair:
     return (a, b) if a <= b else (b, a)
 
 
-def _left_alone(photo: GroupedPhoto, *, with_pairs: bool) -> str | None:
+def _left_alone(photo: GroupedPhoto, *, with_pairs: bool) -> Reason | None:
     if photo.offline:
-        return "it is offline"
+        return Reason("it is offline")
     if photo.has_film and not with_pairs:
-        return "it belongs to the film of a Live Photo"
+        return Reason("it belongs to the film of a Live Photo")
     return None

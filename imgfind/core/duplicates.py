@@ -4,6 +4,7 @@ Pure functions over pixels, safe on every thread: no database, no files. Which p
 elsewhere. Precision comes first: what may be another shot of the same scene is never called a copy.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,9 +19,21 @@ from imgfind.core.records import Facts, FloatArray, Label, PerceptualHash, Pixel
 from imgfind.core.registration import Features
 
 # Labels and verdicts are in records, for the catalogue keeps them.
-__all__ = ["VERDICT_VERSION", "Label", "PictureView", "Verdict", "same_pixels", "verify"]
+__all__ = [
+    "PAGE_EDGE_PX",
+    "VERDICT_VERSION",
+    "Label",
+    "Original",
+    "PictureView",
+    "Verdict",
+    "fine_edit",
+    "may_be_pages",
+    "same_pixels",
+    "same_words",
+    "verify",
+]
 
-VERDICT_VERSION = 1
+VERDICT_VERSION = 2
 """Goes up whenever :func:`verify` may say something else about the same two pictures."""
 
 
@@ -33,7 +46,7 @@ class _Least(NamedTuple):
     area: float
 
 
-# Measured by benchmarks/bench_duplicates.py, see there for the sets.
+# Measured by benchmarks/bench_verification.py, see there for the sets.
 _PLAIN = _Least(low=0.85, worst=0.45, margin=0.25, area=0.25)
 """Of 1600 copies of 24 photos one in a hundred has a margin below 0.3, all of them fine textures that were blurred or
 tilted. Of 384 other shots one reached a margin of 0.22 (and a ``low`` of 0.84), the next -0.03; pages with other words
@@ -56,8 +69,29 @@ _TONE, _COLOUR, _BLUR_PX, _CLEAN = 3.0, 3.5, 1.0, 0.8
 """What re-encoding and resizing may change: tones, colours (both in grey levels), sharpness, the worst blocks.
 
 JPEG quality 10 moves colours by up to 3.4; 30 % more saturation moves those of half the photos by 3.9 or more."""
+_COLOURFUL, _SATURATION = 12.0, 0.87
+"""Grey levels of colour (root mean square) from which it can be told that all of it became weaker or stronger, and by
+which factor at least. JPEG quality 10 leaves 0.93 and more, a quarter of the size 0.95, saturation -30 % 0.71 and less,
++30 % 0.86 and less (37 colourful ones of 60 photos)."""
 _BORDER_PLAIN = 0.7
 _SMALL_PX = 32
+_SHARPNESS = 0.88
+"""Of the steepest edges against those of the other original: JPEG quality 10 leaves 0.93 or more, a blur of 1 px 0.82
+or less (36 photos)."""
+_NOISE = 0.5
+"""Grey levels that two originals of one size differ by beyond twice what saving them rounds off. Added noise of sigma
+10 makes 0.95 and more, of sigma 5 0.1 (beside an original of quality 75) to 1.2; JPEG of any quality at most 0.3."""
+_LOOKED_AT_PX = 2048
+"""Edge of the middle part that originals are looked at; the rest tells nothing else."""
+_PAGE_PLAIN = 0.4
+"""Share of one tone from which a picture may be a page: of 200 photos 8 have as much, pages 0.7."""
+PAGE_EDGE_PX = 1200
+"""Short edge that pages are compared at: a digit of an A4 page is then as high as two blocks."""
+_MOST_ODD, _MOST_ODD_EDITED = 0.35, 0.5
+"""By so much a page's worst blocks may be worse. Saved as JPEG of quality 10 or blurred they are by 0.25, with
+more contrast by 0.36; with another word by 1 and more, with another digit by 0.33 to 0.5. Of 20 pages each all with
+another word or line are told, and 18 with another digit; all of 20 saved, scaled, scanned again are pages still."""
+_BORDERED, _OTHER_SHARPNESS = "with a border or caption", "other sharpness"
 _CLOCK_STEP_S = 900
 """Clocks are set right by time zones, which are whole quarters of an hour apart; two shots almost never are."""
 
@@ -81,6 +115,17 @@ class PictureView:
         return registration.features(self.pixels)
 
 
+class Original(NamedTuple):
+    """A picture with all its pixels, upright, and how coarsely its file was saved.
+
+    ``step`` is what a JPEG file's luma is rounded to in the mean of each block, eightfold; 0 for a file without loss,
+    None where it is unknown.
+    """
+
+    pixels: PixelArray
+    step: float | None
+
+
 class _Geometry(NamedTuple):
     """How a became b: the turn, the degrees beside it, the shares of what each shows, whether either has a border."""
 
@@ -91,14 +136,13 @@ class _Geometry(NamedTuple):
     bordered: bool
 
 
-def verify(a: PictureView, b: PictureView, *, thorough: bool = True) -> Verdict:
+def verify(a: PictureView, b: PictureView) -> Verdict:
     """Tell what two pictures are to each other, by their previews.
 
     Never says ``IDENTICAL``, which the content hash says, nor ``SAME_PIXELS``, which a preview cannot prove: see
-    :func:`same_pixels`. ``thorough`` is for crops of pictures with little detail; without it two pictures that have
-    nothing in common take a quarter of the time.
+    :func:`same_pixels`.
     """
-    found = _best(a.features, b.features, thorough=thorough)
+    found = _best(a.features, b.features)
     if found is None:
         return Verdict(None, 0.0, 0, 0.0, "nothing in common")
     geometry = _geometry(found, a.features, b.features)
@@ -119,10 +163,47 @@ def same_pixels(a: PixelArray, b: PixelArray) -> bool:
     return bool(np.array_equal(a, b))
 
 
-def _best(a: Features, b: Features, *, thorough: bool) -> Agreement | None:
+def may_be_pages(verdict: Verdict, a: PictureView, b: PictureView) -> bool:
+    """Tell whether two pictures look the same, and like pages or screens: then :func:`same_words` has to be asked.
+
+    Previews are too small for words.
+    """
+    looks_same = verdict.label in (Label.RE_ENCODED, Label.EDITED) and verdict.reason != _BORDERED
+    return looks_same and all(comparison.plain_share(view.features.grey) >= _PAGE_PLAIN for view in (a, b))
+
+
+def same_words(a: PixelArray, b: PixelArray, *, edited: bool) -> bool:
+    """Tell whether two pages that look the same, maybe ``edited`` in their tones, do so in every line.
+
+    Their short edges are best :data:`PAGE_EDGE_PX`.
+    """
+    one, other = (registration.at_most(opencv.grey(page), PAGE_EDGE_PX, 2 * PAGE_EDGE_PX) for page in (a, b))
+    found = comparison.agreement(one, other, registration.whole(0, one.shape, other.shape))
+    return found is None or found.odd <= (_MOST_ODD_EDITED if edited else _MOST_ODD)
+
+
+def fine_edit(a: Original, b: Original) -> str | None:
+    """Say what was done to one of two pictures of one size, beyond saving it again, that their previews do not show."""
+    a_grey, b_grey = (opencv.grey(_middle(picture.pixels)) for picture in (a, b))
+    a_sharp, b_sharp = comparison.sharpness(a_grey), comparison.sharpness(b_grey)
+    if min(a_sharp, b_sharp) < _SHARPNESS * max(a_sharp, b_sharp):
+        return _OTHER_SHARPNESS
+    if a.step is None or b.step is None:
+        return None
+    rounded_off = max(a.step, b.step) / (8 * math.sqrt(12))
+    return "more noise in one" if comparison.spread(a_grey, b_grey) - 2 * rounded_off > _NOISE else None
+
+
+def _middle(pixels: PixelArray) -> PixelArray:
+    height, width = pixels.shape[:2]
+    top, left = max(0, height - _LOOKED_AT_PX) // 2, max(0, width - _LOOKED_AT_PX) // 2
+    return np.ascontiguousarray(pixels[top : top + _LOOKED_AT_PX, left : left + _LOOKED_AT_PX])
+
+
+def _best(a: Features, b: Features) -> Agreement | None:
     """Return the first agreement that makes a copy, else the best there is."""
     best = None
-    for matrix in registration.alignments(a, b, thorough=thorough):
+    for matrix in registration.alignments(a, b):
         found = comparison.agreement(a.grey, b.grey, matrix)
         if found is None:
             continue
@@ -148,7 +229,7 @@ def _other_moment(a: Facts, b: Facts) -> bool:
     """Tell whether two cameras, or one at two moments, took these; a clock set right is no other moment."""
     if a.camera is None or b.camera is None or a.taken_at is None or b.taken_at is None:
         return False
-    if a.camera != b.camera:
+    if a.camera.casefold() != b.camera.casefold():  # dcraw, for one, writes "Nikon D70s" for "NIKON D70s"
         return True
     apart = datetime.fromisoformat(a.taken_at[:19]) - datetime.fromisoformat(b.taken_at[:19])
     return apart.total_seconds() % _CLOCK_STEP_S != 0
@@ -192,11 +273,11 @@ def _labelled(a: PictureView, b: PictureView, found: Agreement, geometry: _Geome
 def _edit(a: PictureView, b: PictureView, found: Agreement, *, bordered: bool) -> str | None:
     """Say what was done to one of two pictures that show the same, beyond saving it again or resizing it."""
     edits = {
-        "with a border or caption": bordered,
+        _BORDERED: bordered,
         "with writing over it": found.written_over,
         "other brightness or contrast": found.tone > _TONE,
-        "other colours": _colour_change(a, b) > _COLOUR,
-        "other sharpness": found.blur_px > _BLUR_PX or found.worst < _CLEAN,
+        "other colours": _colours_changed(_colours(a.pixels), _colours(b.pixels)),
+        _OTHER_SHARPNESS: found.blur_px > _BLUR_PX or found.worst < _CLEAN,
     }
     return next((words for words, done in edits.items() if done), None)
 
@@ -215,9 +296,12 @@ def _turn_in_words(geometry: _Geometry) -> str:
     return turns[geometry.turn]
 
 
-def _colour_change(a: PictureView, b: PictureView) -> float:
-    """Return the mean difference of the colours, tones apart, of two pictures that show the same from edge to edge."""
-    return float(np.mean(np.abs(_colours(a.pixels) - _colours(b.pixels))))
+def _colours_changed(a: FloatArray, b: FloatArray) -> bool:
+    """Tell whether two pictures that show the same from edge to edge differ in their colours, tones apart."""
+    if float(np.mean(np.abs(a - b))) > _COLOUR:
+        return True
+    weaker, stronger = sorted(float(np.sqrt(np.mean(np.square(colours)))) for colours in (a, b))
+    return stronger >= _COLOURFUL and weaker < _SATURATION * stronger
 
 
 def _colours(pixels: PixelArray) -> FloatArray:

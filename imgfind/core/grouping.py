@@ -12,6 +12,7 @@ from imgfind.core import keeping
 from imgfind.core.keeping import Preference
 from imgfind.core.records import ContentId, Label, Verdict
 from imgfind.core.store.rows import GroupedPhoto
+from imgfind.core.wording import Reason
 
 DUPLICATES = frozenset(Label) - {Label.SAME_SCENE}
 
@@ -32,7 +33,7 @@ class Member:
     similarity: float
     turn: int
     area: float
-    left_alone: str | None = None
+    left_alone: Reason | None = None
 
     @property
     def gain_bytes(self) -> int:
@@ -42,11 +43,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Photos of one picture, or shots of one scene: ``kept``, the ``reason`` it was chosen, and those beside it."""
+    """Photos of one picture, or shots of one scene: ``kept``, the ``reasons`` it was chosen, and those beside it."""
 
     kept: GroupedPhoto
-    reason: str
+    reasons: tuple[Reason, ...]
     members: tuple[Member, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why ``kept`` was chosen, in English."""
+        return "; ".join(map(str, self.reasons))
 
     @property
     def label(self) -> Label:
@@ -76,7 +82,7 @@ class Rules:
     min_similarity: float = 0.0
     prefer: tuple[Preference, ...] = ()
     apart: Callable[[ContentId, ContentId], bool] = lambda _a, _b: False
-    left_alone: Callable[[GroupedPhoto], str | None] = lambda _photo: None
+    left_alone: Callable[[GroupedPhoto], Reason | None] = lambda _photo: None
 
 
 def pair_of(a: ContentId, b: ContentId) -> ContentPair:
@@ -89,6 +95,10 @@ def turned(verdict: Verdict) -> Verdict:
     return replace(verdict, turn=_INVERSE_TURNS.get(verdict.turn, verdict.turn))
 
 
+Compare = Callable[[set[ContentPair]], Mapping[ContentPair, Verdict]]
+"""Returns verdicts on pairs."""
+
+
 class Grouped(NamedTuple):
     """The groups as far as they are known; they are complete when there are no ``missing`` pairs to compare."""
 
@@ -96,14 +106,20 @@ class Grouped(NamedTuple):
     missing: set[ContentPair]
 
 
-def grouped(photos: Iterable[GroupedPhoto], verdicts: Mapping[ContentPair, Verdict], rules: Rules) -> Grouped:
+def grouped(
+    photos: Iterable[GroupedPhoto],
+    verdicts: Mapping[ContentPair, Verdict],
+    rules: Rules,
+    compare: Compare | None = None,
+) -> Grouped:
     """Return the groups of ``photos``, the largest gain first; shots of one scene are groups of their own.
 
     Each photo is beside one kept photo at most, but that one that is like nothing else than a photo of another group
     makes a group with it. ``missing`` are pairs that have to be compared before it can be said who is in a group; call
-    again with their verdicts.
+    again with their verdicts. ``compare`` is asked for such verdicts at once; call again with them, for they may make
+    another photo the one to keep.
     """
-    grouping = _Grouping(photos, verdicts, rules)
+    grouping = _Grouping(photos, verdicts, rules, compare)
     found = list(grouping.groups(rules.labels & DUPLICATES))
     if Label.SAME_SCENE in rules.labels:
         beside = {member.photo.content_id for group in found for member in group.members}
@@ -120,7 +136,18 @@ def kept_instead(group: Group, kept: GroupedPhoto, verdicts: Mapping[ContentPair
     """
     photos = [group.kept, *(member.photo for member in group.members)]
     around = {photo.content_id for photo in photos} - {kept.content_id}
-    return _Grouping(photos, verdicts, replace(rules, labels=frozenset(Label))).star(kept, around, "chosen")
+    return _Grouping(photos, verdicts, replace(rules, labels=frozenset(Label))).star(kept, around, (keeping.CHOSEN,))
+
+
+@dataclass(slots=True, eq=False)
+class _Star:
+    """A group as it grows: who is ``around`` the kept photo, who was ``asked``, and whom to ask ``next``."""
+
+    kept: GroupedPhoto
+    component: set[ContentId]
+    around: set[ContentId]
+    asked: set[ContentId]
+    next: set[ContentId]
 
 
 class _Grouping:
@@ -131,12 +158,14 @@ class _Grouping:
         photos: Iterable[GroupedPhoto],
         verdicts: Mapping[ContentPair, Verdict],
         rules: Rules,
+        compare: Compare | None = None,
     ) -> None:
         self._rules = rules
+        self._compare = compare
         self._photos: dict[ContentId, list[GroupedPhoto]] = defaultdict(list)
         for photo in photos:
             self._photos[photo.content_id].append(photo)
-        self._verdicts = verdicts
+        self._verdicts = dict(verdicts)
         self.missing: set[ContentPair] = set()
 
     def groups(self, labels: Collection[Label], without: Collection[ContentId] = ()) -> Iterator[Group]:
@@ -144,24 +173,33 @@ class _Grouping:
         near = self._near(labels, without)
         alone: set[ContentId] = set()
         taken: dict[ContentId, ContentId] = {}
-        waiting = list(_components(near.keys(), near))
-        while waiting:
-            component = waiting.pop()
-            kept = self._chosen(component, near, labels)
-            around, is_complete = self._grown(kept.content_id, component, near, labels)
-            if not is_complete:
-                continue
-            group = self._group(kept, around, labels)
-            rest = component - {kept.content_id} - around
-            if group.members:
-                taken |= dict.fromkeys(component - rest, kept.content_id)
-                yield group
-            else:
-                alone |= component - rest
-            waiting.extend(_components(rest, near))
+        stars = [self._begun(component, near, labels) for component in _components(near.keys(), near)]
+        while stars:
+            waiting: list[_Star] = []
+            missing: set[ContentPair] = set()
+            while stars:
+                star = stars.pop()
+                unknown = self._grow(star, near, labels)
+                if unknown:
+                    missing |= unknown
+                    waiting.append(star)
+                    continue
+                group = self._group(star.kept, star.around, labels)
+                inside = {star.kept.content_id} | star.around
+                if group.members:
+                    taken |= dict.fromkeys(inside, star.kept.content_id)
+                    yield group
+                else:
+                    alone |= inside
+                rest = star.component - inside
+                stars.extend(self._begun(component, near, labels) for component in _components(rest, near))
+            known = self._compare(missing) if missing and self._compare is not None else {}
+            self._verdicts.update(known)
+            self.missing |= missing - known.keys()
+            stars = waiting if missing <= known.keys() else []
         yield from self._joined(alone, taken, near, labels)
 
-    def star(self, kept: GroupedPhoto, around: Collection[ContentId], why: str | None = None) -> Group:
+    def star(self, kept: GroupedPhoto, around: Collection[ContentId], why: tuple[Reason, ...] = ()) -> Group:
         """Return the group of ``kept`` and those contents ``around`` it that are like it."""
         labels = self._rules.labels
         like = {content for content in around if self._is_near(kept.content_id, content, labels)}
@@ -198,30 +236,31 @@ class _Grouping:
         photos = [photo for content in contents for photo in self._photos[content]]
         return keeping.chosen(photos, self._rules.prefer, edited=edited)
 
-    def _grown(
-        self,
-        middle: ContentId,
-        component: Collection[ContentId],
-        near: Mapping[ContentId, set[ContentId]],
-        labels: Collection[Label],
-    ) -> tuple[set[ContentId], bool]:
-        """Return the contents that are like ``middle``: first its neighbours, then the neighbours of those, and so on.
+    def _begun(
+        self, component: set[ContentId], near: Mapping[ContentId, set[ContentId]], labels: Collection[Label]
+    ) -> _Star:
+        kept = self._chosen(component, near, labels)
+        around = near[kept.content_id] & component
+        return _Star(kept, component, set(), {kept.content_id} | around, around)
 
-        Looked at are only these and the first ones that are not like it, however large the component is. The second
-        value is false where some pair was missing.
+    def _grow(
+        self, star: _Star, near: Mapping[ContentId, set[ContentId]], labels: Collection[Label]
+    ) -> set[ContentPair]:
+        """Take in what is like the kept photo: first its neighbours, then the neighbours of those, and so on.
+
+        Looked at are only these and the first ones that are not like it, however large the component is. Returns the
+        pairs without which it does not go on, none where it is done.
         """
-        around: set[ContentId] = set()
-        asked = {middle}
-        edge = {middle}
-        missing: set[ContentPair] = set()
-        while edge:
-            fresh = {other for content in edge for other in near[content] if other in component} - asked
-            asked |= fresh
-            missing |= {pair_of(middle, other) for other in fresh} - self._verdicts.keys()
-            edge = {other for other in fresh if self._is_near(middle, other, labels)}
-            around |= edge
-        self.missing |= missing
-        return around, not missing
+        middle = star.kept.content_id
+        while star.next:
+            missing = {pair for other in star.next if (pair := pair_of(middle, other)) not in self._verdicts}
+            if missing:
+                return missing
+            fresh = {other for other in star.next if self._is_near(middle, other, labels)}
+            star.around |= fresh
+            star.next = {other for content in fresh for other in near[content] if other in star.component} - star.asked
+            star.asked |= star.next
+        return set()
 
     def _joined(
         self,
@@ -249,7 +288,7 @@ class _Grouping:
         return self._verdict(content, middle).label in DUPLICATES or self._rules.apart(content, middle)
 
     def _group(
-        self, kept: GroupedPhoto, around: Collection[ContentId], labels: Collection[Label], why: str | None = None
+        self, kept: GroupedPhoto, around: Collection[ContentId], labels: Collection[Label], why: tuple[Reason, ...] = ()
     ) -> Group:
         members = [
             self._member(photo, self._verdict(kept.content_id, content))
@@ -262,7 +301,7 @@ class _Grouping:
         members.sort(key=lambda member: (member.label, -member.similarity, member.photo.path))
         others = [member.photo for member in members]
         edited = any(Label.EDITED <= member.label < Label.SAME_SCENE for member in members)
-        return Group(kept, why or keeping.reason(kept, others, self._rules.prefer, edited=edited), tuple(members))
+        return Group(kept, why or keeping.reasons(kept, others, self._rules.prefer, edited=edited), tuple(members))
 
     def _shown(self, content: ContentId, labels: Collection[Label]) -> list[GroupedPhoto]:
         """Return the photos of a content; where identical files are not asked for, the one that stands for them."""

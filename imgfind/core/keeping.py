@@ -3,7 +3,6 @@
 Pure functions, safe on every thread.
 """
 
-import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -15,10 +14,9 @@ from imgfind.core import filters, paths, wording
 from imgfind.core.errors import UsageError
 from imgfind.core.filters import TYPES, WordFilter
 from imgfind.core.store.rows import GroupedPhoto
+from imgfind.core.wording import Reason
 
 _MOST_REASONS = 3
-_MORE_BYTES = 1.2
-"""So many times the bytes say that a file lost less when it was saved; a few more come from metadata."""
 _COPY_MARK = re.compile(
     r".+?(?: ?\(\d+\)|[ _-]+(?:copy|kopie|copie|copia)(?: ?\(?\d+\)?)?|~\d+)|copy (?:\(\d+\) )?of .+", re.IGNORECASE
 )
@@ -39,7 +37,7 @@ class _Criterion:
     """``rank`` is lower for the better photo; ``reason`` says what the kept one has over the best of the worse."""
 
     rank: Callable[[GroupedPhoto], Any]
-    reason: Callable[[GroupedPhoto, GroupedPhoto], str]
+    reason: Callable[[GroupedPhoto, GroupedPhoto], Reason]
 
 
 def preference(text: str) -> Preference:
@@ -65,32 +63,50 @@ def chosen(
 ) -> GroupedPhoto:
     """Return the photo to keep; the first preference decides first.
 
-    ``edited``: they differ by more than size and encoding. Then what has the camera's data is the original, else what
-    has most pixels: a frame, a screenshot or a poster has more of them than the photo it was made from.
+    Twice the bytes in one format say that less was lost when it was saved. ``edited``: they differ by more than size
+    and encoding. Then what has the camera's data is the original, else the oldest that has half of the pixels: a
+    frame, a screenshot or a caption adds some, and noise makes files larger.
     """
-    criteria = _criteria(preferences, edited=edited)
+    criteria = _criteria(photos, preferences, edited=edited)
     return min(photos, key=lambda photo: (*(criterion.rank(photo) for criterion in criteria), _place(photo)))
 
 
-def reason(
+def reasons(
     kept: GroupedPhoto, others: Sequence[GroupedPhoto], preferences: Sequence[Preference] = (), *, edited: bool = False
-) -> str:
-    """Say what ``kept`` has over the others: ``4000x3000 against 1600x1200; has camera data; oldest``."""
-    told = []
-    for criterion in _criteria(preferences, edited=edited):
+) -> tuple[Reason, ...]:
+    """Say what ``kept`` has over the others: ``4000x3000 against 1600x1200``, ``has camera data``, ``oldest``."""
+    told: list[Reason] = []
+    for criterion in _criteria([kept, *others], preferences, edited=edited):
         own = criterion.rank(kept)
         ranks = [(criterion.rank(photo), photo) for photo in others]
         if ranks and all(rank >= own for rank, _ in ranks):
             worse = [pair for pair in ranks if pair[0] > own]
-            text = criterion.reason(kept, min(worse, key=lambda pair: pair[0])[1]) if worse else ""
-            if text and text not in told:
-                told.append(text)
-    return "; ".join(told[:_MOST_REASONS]) or "first by name"
+            reason = criterion.reason(kept, min(worse, key=lambda pair: pair[0])[1]) if worse else None
+            if reason is not None and all(reason.text != other.text for other in told):
+                told.append(reason)
+    return tuple(told[:_MOST_REASONS]) or (Reason("first by name"),)
 
 
-def _criteria(preferences: Sequence[Preference], *, edited: bool) -> list[_Criterion]:
-    first = (_CAMERA, _PIXELS) if edited else (_PIXELS, _CAMERA)
-    return [*map(_wanted, preferences), _REACHABLE, _FAVOURITE, *first, *_LAST]
+def _criteria(photos: Sequence[GroupedPhoto], preferences: Sequence[Preference], *, edited: bool) -> list[_Criterion]:
+    if edited:
+        by_looks = [_CAMERA, _large(photos), _FILM, _FORMAT, _NAME, _OLDEST, _PIXELS, _BYTES]
+    else:
+        by_looks = [_PIXELS, _CAMERA, _FILM, _FORMAT, _heavy(photos), _NAME, _OLDEST, _BYTES]
+    return [*map(_wanted, preferences), _REACHABLE, _CHOSEN, _FAVOURITE, *by_looks]
+
+
+def _large(photos: Sequence[GroupedPhoto]) -> _Criterion:
+    """Set back photos with less than half of the most pixels."""
+    most = -min(map(_PIXELS.rank, photos))
+    return _Criterion(lambda photo: max(_PIXELS.rank(photo), -most // 2), _PIXELS.reason)
+
+
+def _heavy(photos: Sequence[GroupedPhoto]) -> _Criterion:
+    """Set back photos with less than half of the most bytes of their format; another one says nothing of the loss."""
+    most: dict[str, int] = {}
+    for photo in photos:
+        most[photo.format] = max(photo.size_bytes, most.get(photo.format, 0))
+    return _Criterion(lambda photo: 2 * photo.size_bytes < most[photo.format], _BYTES.reason)
 
 
 def _wanted(rule: Preference) -> _Criterion:
@@ -99,11 +115,12 @@ def _wanted(rule: Preference) -> _Criterion:
             name = basename(rule.value) or rule.value
             return _Criterion(
                 lambda photo: not paths.is_below(photo.path, rule.value),
-                lambda _kept, _other: f"in {paths.displayed(name)}",
+                lambda _kept, _other: Reason("in {0}", (paths.displayed(name),)),
             )
         case "type":
             return _Criterion(
-                lambda photo: photo.format not in TYPES[rule.value], lambda kept, _other: f"is {kept.format}"
+                lambda photo: photo.format not in TYPES[rule.value],
+                lambda kept, _other: Reason("is {0}", (kept.format,)),
             )
         case kind:
             return _PLAIN[kind]
@@ -120,31 +137,37 @@ def _place(photo: GroupedPhoto) -> bytes:
     return paths.to_bytes(photo.path)
 
 
-_REACHABLE = _Criterion(lambda photo: photo.offline, lambda _kept, _other: "in reach")
-_FAVOURITE = _Criterion(lambda photo: not photo.favourite, lambda _kept, _other: "a favourite")
-_CAMERA = _Criterion(lambda photo: not (photo.camera or photo.taken_at), lambda _kept, _other: "has camera data")
+_REACHABLE = _Criterion(lambda photo: photo.offline, lambda _kept, _other: Reason("in reach"))
+CHOSEN = Reason("chosen")
+_CHOSEN = _Criterion(lambda photo: -photo.chosen, lambda _kept, _other: CHOSEN)
+_FAVOURITE = _Criterion(lambda photo: not photo.favourite, lambda _kept, _other: Reason("a favourite"))
+_CAMERA = _Criterion(
+    lambda photo: not (photo.camera or photo.taken_at), lambda _kept, _other: Reason("has camera data")
+)
 _PIXELS = _Criterion(
     lambda photo: -photo.width_px * photo.height_px,
-    lambda kept, other: f"{kept.width_px}x{kept.height_px} against {other.width_px}x{other.height_px}",
+    lambda kept, other: Reason(
+        "{0}x{1} against {2}x{3}",
+        (str(kept.width_px), str(kept.height_px), str(other.width_px), str(other.height_px)),
+    ),
 )
-_FILM = _Criterion(lambda photo: not photo.has_film, lambda _kept, _other: "has its film")
-_FORMAT = _Criterion(lambda photo: _FORMATS.get(photo.format, 2), lambda kept, _other: f"is {kept.format}")
+_FILM = _Criterion(lambda photo: not photo.has_film, lambda _kept, _other: Reason("has its film"))
+_FORMAT = _Criterion(lambda photo: _FORMATS.get(photo.format, 2), lambda kept, _other: Reason("is {0}", (kept.format,)))
 _BYTES = _Criterion(
-    lambda photo: -round(math.log(max(1, photo.size_bytes), _MORE_BYTES)),
-    lambda kept, other: f"{wording.size(kept.size_bytes)} against {wording.size(other.size_bytes)}",
+    lambda photo: -photo.size_bytes,
+    lambda kept, other: Reason("{0} against {1}", (wording.size(kept.size_bytes), wording.size(other.size_bytes))),
 )
 _NAME = _Criterion(
     lambda photo: bool(_COPY_MARK.fullmatch(splitext(basename(photo.path))[0])),
-    lambda _kept, _other: "not named as a copy",
+    lambda _kept, _other: Reason("not named as a copy"),
 )
-_OLDEST = _Criterion(_moment, lambda _kept, _other: "oldest")
-_LAST = (_FILM, _FORMAT, _BYTES, _NAME, _OLDEST)
+_OLDEST = _Criterion(_moment, lambda _kept, _other: Reason("oldest"))
 
 _PLAIN = {
     "larger": _PIXELS,
     "smaller": _Criterion(lambda photo: photo.width_px * photo.height_px, _PIXELS.reason),
     "oldest": _OLDEST,
-    "newest": _Criterion(lambda photo: tuple(-part for part in _moment(photo)), lambda _kept, _other: "newest"),
+    "newest": _Criterion(lambda photo: tuple(-part for part in _moment(photo)), lambda _kept, _other: Reason("newest")),
 }
 PLAIN_RULES = tuple(_PLAIN)
 """Rules that are one word; larger and smaller by pixels."""

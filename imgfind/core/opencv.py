@@ -32,6 +32,13 @@ class Points(NamedTuple):
     descriptors: GreyArray | FloatArray
 
 
+def leave_cores() -> None:
+    """Let no single call use several cores; for callers that share their work out by themselves."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
 def grey(pixels: PixelArray) -> GreyArray:
     """Return the luma of a picture."""
     import cv2

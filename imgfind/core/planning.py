@@ -45,7 +45,7 @@ def planned(
             if photo_id in plan.beside:
                 continue
             reason = "it is kept in another group" if photo_id in kept else _outdated(group, member, shown, verdicts)
-            if reason := reason or member.left_alone:
+            if reason := reason or (member.left_alone and str(member.left_alone)):
                 plan.left_alone.append(FileProblem(member.photo.path, reason))
             else:
                 plan.going.append(member)

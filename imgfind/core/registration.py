@@ -78,11 +78,7 @@ class Features:
 
 def features(pixels: PixelArray) -> Features:
     """Prepare a picture."""
-    grey = opencv.grey(pixels)
-    height, width = grey.shape
-    scale = min(1.0, _SHORT_EDGE_PX / min(height, width), _LONG_EDGE_PX / max(height, width))
-    if scale < 1:
-        grey = opencv.shrunk(grey, max(1, round(width * scale)), max(1, round(height * scale)))
+    grey = at_most(opencv.grey(pixels), _SHORT_EDGE_PX, _LONG_EDGE_PX)
     thumb = opencv.shrunk(grey, _THUMB_PX, _THUMB_PX).astype(np.float32)
     thumb -= thumb.mean()
     length = float(np.linalg.norm(thumb))
@@ -90,17 +86,26 @@ def features(pixels: PixelArray) -> Features:
     return Features(grey, thumb)
 
 
-def alignments(a: Features, b: Features, *, thorough: bool = True) -> Iterator[Matrix]:
+def at_most(grey: GreyArray, short_px: int, long_px: int) -> GreyArray:
+    """Return a picture, made smaller where its edges are longer than that."""
+    height, width = grey.shape
+    scale = min(1.0, short_px / min(height, width), long_px / max(height, width))
+    if scale == 1:
+        return grey
+    return opencv.shrunk(grey, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def alignments(a: Features, b: Features) -> Iterator[Matrix]:
     """Yield the maps from a to b that are worth a look, the cheapest first.
 
     First the whole of one picture on the whole of the other, in the orientations their thumbnails allow; these cost
-    next to nothing. Then what their points agree on, as they are and mirrored; where ``thorough``, at last what their
-    faint points agree on.
+    next to nothing. Then what their points agree on, as they are and mirrored; at last what their faint points agree
+    on, for crops of pictures with little detail: of two pictures that have nothing in common that is most of the time.
     """
     scores = [float(np.vdot(thumb, b.thumb)) for thumb in _turned_thumbs(a.thumb)]
     for turn in sorted(range(len(scores)), key=lambda turn: -scores[turn])[:2]:
         if scores[turn] >= _SIMILAR_THUMBS:
-            yield _whole(turn, a.grey.shape, b.grey.shape)
+            yield whole(turn, a.grey.shape, b.grey.shape)
     if min(*a.grey.shape, *b.grey.shape) < _LEAST_EDGE_PX:
         return
     plain = opencv.fitted(a.points, b.points, _LEAST_INLIERS)
@@ -109,10 +114,9 @@ def alignments(a: Features, b: Features, *, thorough: bool = True) -> Iterator[M
     flipped = opencv.fitted(a.mirrored_points, b.points, _LEAST_INLIERS)
     if flipped is not None:
         yield composed(flipped, np.array([[-1.0, 0, a.grey.shape[1]], [0, 1, 0]]))
-    if thorough:
-        faint = opencv.fitted(a.faint_points, b.faint_points, _LEAST_INLIERS)
-        if faint is not None:
-            yield faint
+    faint = opencv.fitted(a.faint_points, b.faint_points, _LEAST_INLIERS)
+    if faint is not None:
+        yield faint
 
 
 def plausible(matrix: Matrix) -> bool:
@@ -147,7 +151,8 @@ def _turned_thumbs(thumb: FloatArray) -> list[FloatArray]:
     return [*upright, thumb.T, np.rot90(thumb, -1), np.rot90(thumb, 2).T, np.rot90(thumb)]
 
 
-def _whole(turn: int, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> Matrix:
+def whole(turn: int, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> Matrix:
+    """Return the map of the whole of a, in an orientation (EXIF's number minus 1), on the whole of b."""
     linear = _TURNS[turn]
     turned_px = np.abs(linear) @ [a_shape[1], a_shape[0]]
     shift = np.where(linear.sum(axis=1) < 0, turned_px, 0)

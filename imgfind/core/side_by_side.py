@@ -64,6 +64,8 @@ def png(path: str, other: str) -> bytes:
 
 def _read(path: str, number: int) -> tuple[ComparedContent, DecodedContent]:
     try:
+        if not os.path.isfile(path):
+            raise UnreadablePhotoError("it is no file" if os.path.exists(path) else "there is no such file")
         read = reading.read_photo(path, reading.SMALLEST)
     except UnreadablePhotoError as error:
         raise _unreadable(path, error) from error

@@ -9,13 +9,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from imgfind.core import config, content, decode, duplicates, reading
-from imgfind.core.duplicates import PictureView
+from imgfind.core import config, content, decode, duplicates, opencv, reading
+from imgfind.core.duplicates import Original, PictureView
 from imgfind.core.errors import UnreadablePhotoError
 from imgfind.core.records import ContentId, Label, PixelArray, Verdict
 from imgfind.core.store.rows import ComparedContent
@@ -30,11 +31,17 @@ _TASKS_AHEAD = 4
 """For each thread: enough that none waits for the previews to be read."""
 _MAX_PIXELS = 60_000_000
 """Larger files are not read again to see whether every pixel agrees: two of them take 360 MB a thread."""
+_CLOSE_PIXELS = 16_000_000
+"""Of larger files of one size the previews say what they are to each other: two of 16 megapixels take half a second of
+a core."""
 _LOSSLESS = frozenset({"PNG", "TIFF", "WEBP", "JXL", "BMP", "DIB", "JPEG2000", "PSD", "RAW"})
 """Formats that may hold the very pixels of another format. Two files of one format, or a JPEG and its MPO, hold them
 only where their previews are equal too. Nothing less than the files tells: previews of a JPEG and of its pixels as a
 PNG differ by 0 to 3.5 grey levels on average, for one is decoded at reduced scale; those of a JPEG and a new JPEG of
 quality 95 by 0.3 to 1.8 (58 photos)."""
+
+_EXACT = frozenset({"PNG", "TIFF", "BMP", "DIB"})
+"""Formats that lose nothing, so that what they do not show was never there."""
 
 _T = TypeVar("_T")
 _Read = TypeVar("_Read")
@@ -101,12 +108,22 @@ def view_of(item: ComparedContent, pixels: PixelArray) -> PictureView:
 
 
 def verdict_on(a: ComparedContent, b: ComparedContent, a_view: PictureView, b_view: PictureView) -> Verdict:
-    """Return the verdict on two pictures; where every pixel may agree their files are read."""
+    """Return the verdict on two pictures; where only their files tell these are read, if they can be had now."""
     verdict = duplicates.verify(a_view, b_view)
+    pages = duplicates.may_be_pages(verdict, a_view, b_view)
     may_agree = verdict.label is Label.RE_ENCODED and _may_have_same_pixels(a, b, a_view.pixels, b_view.pixels)
-    if may_agree and _have_same_pixels(a, b):
+    whole = verdict.label is Label.RE_ENCODED and _can_be_read_whole(a, b, _MAX_PIXELS if may_agree else _CLOSE_PIXELS)
+    originals = _originals(a, b, None if whole else duplicates.PAGE_EDGE_PX) if pages or whole else None
+    if originals is None:
+        return verdict
+    one, other = originals
+    whole = whole and one.pixels.shape == other.pixels.shape  # what stands in for a RAW picture may be smaller
+    if whole and duplicates.same_pixels(one.pixels, other.pixels):
         return Verdict(Label.SAME_PIXELS, 1.0, 0, 1.0, "every pixel agrees")
-    return verdict
+    if pages and not duplicates.same_words(one.pixels, other.pixels, edited=verdict.label is Label.EDITED):
+        return replace(verdict, label=Label.SAME_SCENE, reason="other words on the same page")
+    edit = duplicates.fine_edit(one, other) if whole else None
+    return replace(verdict, label=Label.EDITED, reason=edit) if edit else verdict
 
 
 def _tasks(pairs: list[Pair]) -> Iterator[list[Pair]]:
@@ -125,22 +142,30 @@ def _compared_with_first(pictures: list[_Picture]) -> Verdicts:
 
 
 def _may_have_same_pixels(a: ComparedContent, b: ComparedContent, a_pixels: PixelArray, b_pixels: PixelArray) -> bool:
-    if (a.width_px, a.height_px) != (b.width_px, b.height_px):
-        return False
     converted = a.format != b.format and not _LOSSLESS.isdisjoint((a.format, b.format))
     return converted or np.array_equal(a_pixels, b_pixels)
 
 
-def _have_same_pixels(a: ComparedContent, b: ComparedContent) -> bool:
-    """Tell whether two files of one size hold the same pixels; what cannot be read whole now, or is huge, does not."""
-    if a.path is None or b.path is None or a.width_px * a.height_px > _MAX_PIXELS:
-        return False
-    edge_px = max(a.width_px, a.height_px)
-    try:
-        a_pixels, b_pixels = (reading.full_picture(path, edge_px).pixels for path in (a.path, b.path))
-    except UnreadablePhotoError:
-        return False
-    return duplicates.same_pixels(a_pixels, b_pixels) and _is_as_indexed(a) and _is_as_indexed(b)
+def _can_be_read_whole(a: ComparedContent, b: ComparedContent, most_pixels: int) -> bool:
+    """Tell whether two files have one size, and no more pixels than that."""
+    same_size = (a.width_px, a.height_px) == (b.width_px, b.height_px)
+    return same_size and a.width_px * a.height_px <= most_pixels
+
+
+def _originals(a: ComparedContent, b: ComparedContent, edge_px: int | None) -> tuple[Original, Original] | None:
+    """Read two files, whole or until their short edges have ``edge_px``; None where one cannot be had now."""
+    found = []
+    for item in (a, b):
+        if item.path is None:
+            return None
+        try:
+            pixels = reading.full_picture(item.path, edge_px or max(item.width_px, item.height_px)).pixels
+        except UnreadablePhotoError:
+            return None
+        if not _is_as_indexed(item):
+            return None
+        found.append(Original(pixels, 0.0 if item.format in _EXACT else reading.rounding_step(item.path)))
+    return found[0], found[1]
 
 
 def _is_as_indexed(item: ComparedContent) -> bool:
@@ -157,6 +182,7 @@ def _in_threads(
 ) -> Generator[tuple[_T, _R], None, None]:
     """Yield each item with what ``work`` makes, on all cores, of what ``read`` reads on this thread; in order."""
     threads = config.usable_cores()
+    opencv.leave_cores()
     waiting: deque[tuple[_T, Future[_R]]] = deque()
     with ThreadPoolExecutor(threads, "compare") as pool:
         try:

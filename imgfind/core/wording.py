@@ -1,5 +1,7 @@
 """Numbers and facts as people read them, for both shells. Pure functions, safe on every thread."""
 
+from typing import NamedTuple
+
 from imgfind.core.records import Facts, Label
 
 TAKEN_FROM = {
@@ -20,6 +22,17 @@ LABELS = {
     Label.SAME_SCENE: "same scene",
 }
 """What two pictures are to each other, in words."""
+
+
+class Reason(NamedTuple):
+    """Why something is as it is: English, with ``{0}`` for the first of the values; a shell may have other words."""
+
+    text: str
+    values: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text.format(*self.values)
+
 
 _LONGEST_FRACTION_S = 0.26
 """Cameras show 1/4 s and faster as fractions, longer times as decimals (0.3 s)."""

@@ -44,7 +44,7 @@ def test_groups_are_listed_with_what_to_keep_and_why(indexed, imgfind):
     sizes = {name: f"{(indexed / name).stat().st_size / 1000:.1f} KB" for name in os.listdir(indexed)}
     assert heading.startswith("cropped, similarity 0.9")
     assert heading.endswith(" to gain")
-    assert keep.startswith(f"  keep  {indexed / 'a.jpg'} (512x512, {sizes['a.jpg']}): 512x512 against 390x390; ")
+    assert keep.startswith(f"  keep  {indexed / 'a.jpg'} (512x512, {sizes['a.jpg']}): 512x512 against 256x256; ")
     assert first == f"        {indexed / 'b.jpg'} (512x512, {sizes['b.jpg']}): identical, 1.000"
     assert second.startswith(f"        {indexed / 'small.jpg'} (256x256, {sizes['small.jpg']}): re-encoded, 0.9")
     assert third.startswith(f"        {indexed / 'part.jpg'} (390x390, {sizes['part.jpg']}): cropped, 0.9")
@@ -156,6 +156,15 @@ def test_where_a_drive_has_no_trash_it_asks_for_the_word(indexed, imgfind, monke
     assert sorted(os.listdir(indexed)) == ["a.jpg", "part.jpg"]
 
 
+def test_what_has_a_trash_is_not_offered_for_good(indexed, imgfind):
+    imgfind("duplicates")
+    shutil.copy(indexed / "part.jpg", indexed / "b.jpg")
+    changed = imgfind("duplicates", "--remove", "--yes")
+    assert changed.code == 1
+    assert "it has changed since it was indexed" in changed.err
+    assert "--permanent" not in changed.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -191,6 +200,8 @@ def test_where_nothing_is_found_it_says_so(tmp_path, imgfind):
     imgfind("index", tmp_path / "photos")
     found = imgfind("duplicates")
     assert (found.code, found.text, found.err) == (0, "", "No duplicates were found.\n")
+    below = imgfind("duplicates", tmp_path)
+    assert below.err == f"No duplicates were found below {tmp_path}; see: imgfind roots\n"
 
 
 def test_what_a_crash_left_is_told_at_the_next_call(indexed, imgfind):
@@ -249,4 +260,10 @@ def test_what_is_no_picture_cannot_be_compared(photos, imgfind, tmp_path):
     refused = imgfind("compare", photos / "a.jpg", tmp_path / "text.jpg")
     assert (refused.code, refused.text) == (1, "")
     assert "text.jpg' cannot be compared: " in refused.err
-    assert imgfind("compare", photos / "a.jpg", tmp_path / "nowhere.jpg").code == 1
+    gone = imgfind("compare", photos / "a.jpg", tmp_path / "nowhere.jpg")
+    assert (gone.code, gone.err) == (
+        1,
+        f"imgfind: '{tmp_path / 'nowhere.jpg'}' cannot be compared: there is no such file.\n",
+    )
+    folder = imgfind("compare", photos, photos / "a.jpg")
+    assert (folder.code, folder.err) == (1, f"imgfind: '{photos}' cannot be compared: it is no file.\n")

@@ -1,10 +1,12 @@
 """Tests of which pairs are proposed, on real photographs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from imgfind.core import candidates, hashes, keypoints
@@ -28,7 +30,7 @@ def looks_of(images: list[Image.Image], first_id: int = 10) -> Looks:
         first_id + np.arange(len(images)),
         [look.bits for look in looked],
         [look.quality for look in looked],
-        [keypoints.describe(image) for image in images],
+        candidates.joined([keypoints.describe(image) for image in images]),
     )
 
 
@@ -94,17 +96,63 @@ def test_only_pairs_with_a_fresh_content_are_proposed(photos: list[Image.Image])
     assert (10, 10 + len(photos)) in pairs_of(candidates.propose(known))
 
 
+@pytest.mark.parametrize("new", [0, 1, 3])
+def test_what_the_sieve_holds_back_makes_no_pair(photos: list[Image.Image], new: int) -> None:
+    images = [*photos, moved(photos[0]), cropped(photos[1], 0.5), in_a_frame(photos[2])]
+    known = looks_of(images)
+    fresh = np.arange(len(images)) >= len(images) - new
+    all_pairs = np.stack(np.triu_indices(len(images), 1), axis=1) + 10
+    expected = candidates.propose(known, fresh, all_pairs)
+
+    owners = np.repeat(np.arange(len(images)), known.counts)
+    passing = candidates.sieve(known.keypoints[fresh[owners]]).passing(np.ascontiguousarray(known.keypoints["code"]))
+    assert passing[fresh[owners]].all()
+    assert np.count_nonzero(passing[~fresh[owners]]) < len(owners) / 4
+    counts = np.bincount(owners[passing], minlength=len(images))
+    few = replace(known, keypoints=known.keypoints[passing], counts=counts)
+
+    def whole(content_ids: NDArray[np.int64]) -> candidates.Keypoints:
+        wanted = np.isin(known.content_ids, content_ids)
+        return known.keypoints[wanted[owners]], known.counts[wanted]
+
+    assert pairs_of(candidates.propose(few, fresh, all_pairs, whole)) == pairs_of(expected)
+
+
 def test_flat_pictures_propose_nothing() -> None:
     blank = [Image.new("RGB", (300, 200), (shade, shade, shade)) for shade in (0, 1, 254, 255)]
     assert len(candidates.propose(looks_of(blank))) == 0
 
 
+def moved(image: Image.Image) -> Image.Image:
+    """Stretch a picture unevenly, as a step aside does, so that the hash says nothing and too few places agree."""
+    slanted = (1, 0.3, 0, 0.1, 1, 0, 0.0003, 0.0008)
+    return image.resize((400, 300)).transform((400, 300), Image.Transform.PERSPECTIVE, slanted).crop((0, 0, 330, 240))
+
+
 def test_near_vectors_are_proposed_once_with_the_lower_id_first(photos: list[Image.Image]) -> None:
-    known = looks_of(photos)
-    found = candidates.propose(known, neighbours=np.array([[14, 10], [10, 14], [11, 12]]))
-    assert {(10, 14), (11, 12)} <= pairs_of(found)
+    known = looks_of([*photos, moved(photos[0])])
+    pair = (10, 10 + len(photos))
+    assert pair not in pairs_of(candidates.propose(known))
+    found = candidates.propose(known, neighbours=np.array([pair, pair[::-1]]))
+    assert pair in pairs_of(found)
     assert len(pairs_of(found)) == len(found)
     assert (found[:, 0] < found[:, 1]).all()
+
+
+def test_near_vectors_of_pictures_that_share_nothing_else_are_not_proposed(photos: list[Image.Image]) -> None:
+    known = looks_of([*photos, Image.new("RGB", (300, 200), (255, 255, 255))])
+    count = len(photos)
+    all_pairs = np.stack(np.triu_indices(count + 1, 1), axis=1) + 10
+    assert len(candidates.propose(known, neighbours=all_pairs)) <= 1
+    unknown = np.array([[10, 900], [901, 902]])
+    assert len(candidates.propose(known, neighbours=unknown)) == 0
+
+
+def test_near_vectors_of_pictures_without_places_go_by_the_hash() -> None:
+    bits = np.random.default_rng(0).integers(0, 256, (3, 32), np.uint8)
+    bits[1] = bits[0] ^ np.packbits(np.arange(256) < 60)
+    known = candidates.looks(np.arange(1, 4), [row.tobytes() for row in bits], [100] * 3, candidates.joined([b""] * 3))
+    assert pairs_of(candidates.propose(known, neighbours=np.array([[1, 2], [1, 3], [2, 3]]))) == {(1, 2)}
 
 
 def test_no_and_one_content_have_no_pairs(photos: list[Image.Image]) -> None:

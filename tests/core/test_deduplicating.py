@@ -1,15 +1,16 @@
 """Duplicates of a library from the first look to the trash: found, explained, decided about, removed, brought back."""
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imgfind.core import duplicates, trash, verifying
+from imgfind.core import duplicates, pipeline, trash, verifying
 from imgfind.core.errors import ImgfindError, LibraryError, UsageError
 from imgfind.core.grouping import Group
 from imgfind.core.indexing import IndexOptions
@@ -17,6 +18,7 @@ from imgfind.core.job import Cancelled, Job
 from imgfind.core.keeping import preference
 from imgfind.core.library import Library
 from imgfind.core.records import Label, PhotoId, Verdict
+from imgfind.core.store import Store
 from tests.fake_encoder import FakeEncoder
 from tests.pictures import age
 
@@ -102,6 +104,25 @@ def compare_as(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> list[int]:
 # Found
 
 
+@pytest.mark.parametrize(("from_s", "left"), [(0.0, range(1, 8)), (1000.0, [8])])
+def test_pictures_are_described_as_they_are_indexed_where_the_encoder_takes_its_time(
+    library: Library,
+    photos: Path,
+    picture: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+    from_s: float,
+    left: Sequence[int],
+) -> None:
+    monkeypatch.setattr(pipeline, "DESCRIBED_FROM_S", from_s)
+    for number in range(8):
+        save(picture.crop((40 * number, 0, 40 * number + 200, 150 + number)), photos / f"{number}.jpg")
+    # How long the encoder takes is known after the first picture; by then some more are being read.
+    library.index([str(photos)], IndexOptions(batch_size=1, jobs=1))
+    assert library.duplicates.update().described in left
+    library.index([str(photos)])
+    assert library.duplicates.update().described == 0
+
+
 def test_copies_of_every_stage_are_found_and_labelled(
     library: Library, photos: Path, picture: Image.Image, other_picture: Image.Image
 ) -> None:
@@ -161,6 +182,24 @@ def test_only_what_is_new_is_compared(
     assert [len(group.members) for group in found(library, photos)] == [2]
     later = library.duplicates.update()
     assert (later.described, later.compared) == (0, 0)
+
+
+def test_a_part_of_a_picture_that_comes_later_is_found_among_what_is_known(
+    library: Library,
+    photos: Path,
+    picture: Image.Image,
+    other_picture: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("imgfind.core.store.duplicates._DESCRIPTORS_AT_ONCE", 2)
+    save(other_picture, photos / "other.jpg")
+    save(picture, photos / "a.jpg")
+    Image.new("RGB", (400, 300), "white").save(photos / "blank.png")
+    assert found(library, photos) == []
+    save(other_picture.crop((40, 40, 380, 380)), photos / "z-part of other.jpg")
+    save(picture.crop((80, 80, 440, 440)), photos / "z-part.jpg")
+    groups = sorted(names(found(library, photos)))
+    assert groups == [["a.jpg", "z-part.jpg"], ["other.jpg", "z-part of other.jpg"]]
 
 
 def test_what_was_found_is_there_after_a_restart(library: Library, photos: Path, picture: Image.Image) -> None:
@@ -321,12 +360,12 @@ def test_files_of_one_shot_are_left_alone_unless_asked_for(
     assert len(library.duplicates.groups(with_pairs=True)[0].members) == 2
 
     (group,) = library.duplicates.groups(prefer=[preference("newest")])
-    left_alone = {member.left_alone for member in group.members}
+    left_alone = {str(member.left_alone) for member in group.members}
     assert left_alone == {"it belongs to IMG_1.jpg", "it belongs to IMG_1-edit.jpg"}
 
     (photos / "live.MOV").write_bytes(b"a film")
     (group,) = library.duplicates.groups(prefer=[preference("oldest")])
-    assert group.members[0].left_alone == "it belongs to the film of a Live Photo"
+    assert str(group.members[0].left_alone) == "it belongs to the film of a Live Photo"
     assert library.duplicates.remove([group]).trashed == 0
     assert still.exists()
     (group,) = library.duplicates.groups({Label.TURNED}, with_pairs=True)
@@ -368,7 +407,7 @@ def test_a_decision_holds_for_what_has_the_same_bytes_or_pixels_and_can_be_taken
     Image.open(b).save(photos / "pixels of b.png")
     copy(a, photos / "moved" / "bytes of a.jpg")
     a.unlink()
-    assert names(found(library, photos)) == [["pixels of b.png", "b.jpg"]]
+    assert names(found(library, photos)) == [["b.jpg", "pixels of b.png"]]
     (shown,) = library.duplicates.decisions()
     assert (shown.decision, (shown.hash_a, shown.hash_b)) == (decision, decided[0])
     moved = ids(library, photos / "moved" / "bytes of a.jpg", b)
@@ -413,3 +452,124 @@ def test_a_decision_outlasts_the_contents_it_is_about(library: Library, photos: 
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     assert found(library, photos) == []
+
+
+@pytest.mark.parametrize("gone", ["ab", "a", "b"])
+def test_a_decision_passes_to_what_has_the_same_pixels_when_its_contents_are_pruned(
+    library: Library, photos: Path, picture: Image.Image, gone: str
+) -> None:
+    files = {"a": save(picture, photos / "a.jpg", 95), "b": save(picture, photos / "b.jpg", 60)}
+    for name, file in files.items():
+        Image.open(file).save(photos / f"pixels of {name}.png")
+    assert len(found(library, photos)) == 1
+    library.duplicates.decide("different", ids(library, *files.values()))
+    before = names(library.duplicates.groups())
+    assert sorted(map(sorted, before)) == [["a.jpg", "pixels of a.png"], ["b.jpg", "pixels of b.png"]]
+
+    for name in gone:
+        files[name].unlink()
+    library.index(options=IndexOptions(confirm_missing=True))
+    with library._access.changing() as store:
+        store.database.execute("UPDATE contents SET vanished_at = '2000-01-01T00:00:00Z' WHERE vanished_at IS NOT NULL")
+    library.care.prune()
+    left = [group for group in map(sorted, before) if group[0][0] not in gone]
+    assert sorted(map(sorted, names(found(library, photos)))) == sorted(left)
+
+
+# What the user chose to keep
+
+
+def kept_and_chosen(library: Library, photos: Path, picture: Image.Image) -> tuple[PhotoId, PhotoId]:
+    """Make a group of a large and a small photo; return both."""
+    save(picture, photos / "large.jpg")
+    save(picture.resize((256, 256)), photos / "small.jpg")
+    (group,) = found(library, photos)
+    return group.kept.photo_id, group.members[0].photo.photo_id
+
+
+def test_what_was_chosen_is_kept_from_then_on_and_not_when_that_is_taken_back(
+    library: Library, photos: Path, picture: Image.Image
+) -> None:
+    large, small = kept_and_chosen(library, photos, picture)
+    choices = [library.duplicates.choose(photo_id) for photo_id in (small, large, small)]
+    with Library(library.folder, load_encoder=FakeEncoder) as later:
+        (group,) = later.duplicates.groups()
+        assert names([group]) == [["small.jpg", "large.jpg"]]
+        assert group.reason.startswith("chosen")
+        assert [choice.choice_id for choice in later.duplicates.choices()] == choices[::-1]
+        assert {os.path.basename(choice.path) for choice in later.duplicates.choices()} == {"large.jpg", "small.jpg"}
+        for left, kept in (([0, 1], "large.jpg"), ([0], "small.jpg"), ([], "large.jpg")):
+            later.duplicates.unchoose(choices[len(left) :])
+            assert names(later.duplicates.groups())[0][0] == kept
+
+
+def test_a_choice_moves_with_the_photo_and_gives_way_to_a_rule(
+    library: Library, photos: Path, picture: Image.Image
+) -> None:
+    _, small = kept_and_chosen(library, photos, picture)
+    library.duplicates.choose(small)
+    (photos / "elsewhere").mkdir()
+    (photos / "small.jpg").rename(photos / "elsewhere" / "moved.jpg")
+    assert names(found(library, photos)) == [["moved.jpg", "large.jpg"]]
+    assert names(library.duplicates.groups(prefer=[preference("larger")])) == [["large.jpg", "moved.jpg"]]
+
+
+def test_of_identical_files_the_very_one_is_kept_that_was_chosen(
+    library: Library, photos: Path, picture: Image.Image
+) -> None:
+    first = save(picture, photos / "a.jpg")
+    copy(first, photos / "b.jpg")
+    copy(first, photos / "c.jpg")
+    (group,) = found(library, photos)
+    assert group.kept.path == str(first)
+    library.duplicates.choose(group.members[1].photo.photo_id)
+    assert names(library.duplicates.groups()) == [["c.jpg", "a.jpg", "b.jpg"]]
+
+
+def test_what_is_out_of_reach_is_not_kept_however_it_was_chosen(
+    library: Library, tmp_path: Path, picture: Image.Image
+) -> None:
+    save(picture, tmp_path / "here" / "large.jpg")
+    save(picture.resize((256, 256)), tmp_path / "drive" / "small.jpg")
+    library.index([str(tmp_path / "here"), str(tmp_path / "drive")])
+    library.duplicates.update()
+    (group,) = library.duplicates.groups()
+    library.duplicates.choose(group.members[0].photo.photo_id)
+    assert names(library.duplicates.groups()) == [["small.jpg", "large.jpg"]]
+    (tmp_path / "drive").rename(tmp_path / "unplugged")
+    library.index()
+    assert names(library.duplicates.groups()) == [["large.jpg", "small.jpg"]]
+
+
+def test_only_a_photo_of_the_library_can_be_chosen(library: Library, photos: Path, picture: Image.Image) -> None:
+    kept_and_chosen(library, photos, picture)
+    with pytest.raises(UsageError, match="no longer in the library"):
+        library.duplicates.choose(PhotoId(99))
+
+
+# While an update is at work
+
+
+def test_groups_are_counted_when_all_is_compared(library: Library, photos: Path, picture: Image.Image) -> None:
+    kept_and_chosen(library, photos, picture)
+    assert library.photos.counts().duplicates == 1
+    library.duplicates.note_count(7)
+    assert library.photos.counts().duplicates == 7
+    library.duplicates.update()
+    assert library.photos.counts().duplicates == 1
+
+
+def test_what_is_known_can_be_had_without_comparing_anything(
+    library: Library, photos: Path, picture: Image.Image, other_picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, image in (("a", picture), ("b", other_picture)):
+        for number in range(3):
+            save(image, photos / f"{name}{number}.jpg", 95 - 20 * number)
+    before = names(found(library, photos))
+    with contextlib.closing(Store.open(library.folder, readonly=False)) as store:
+        kept = library.duplicates.groups()[0].kept.content_id
+        store.database.execute("UPDATE verdicts SET version = 0 WHERE ? IN (content_a, content_b)", (kept,))
+    monkeypatch.setattr(verifying, "compared", None)
+    known = names(library.duplicates.groups(only_known=True))
+    assert before[1] in known
+    assert before[0] not in known

@@ -145,6 +145,12 @@ def test_blank_pictures_are_never_copies(level: int) -> None:
     assert verify(view(blank[0]), view(blank[1])).label is None
 
 
+def test_a_camera_is_the_same_however_a_converter_spells_it(photo: Image.Image) -> None:
+    first = view(photo, Facts(taken_at="2010-03-01T21:50:21", camera="NIKON D70s"))
+    copy = view(saved(photo, 30), Facts(taken_at="2010-03-01T21:50:21", camera="Nikon D70s"))
+    assert verify(first, copy).label is Label.RE_ENCODED
+
+
 def test_two_moments_of_one_camera_are_two_shots(photo: Image.Image) -> None:
     first = view(photo, Facts(taken_at="2021-05-06T07:08:09", camera="X100"))
     copy = view(saved(photo, 30), Facts(taken_at="2021-05-06T07:08:11", camera="X100"))

@@ -6,6 +6,7 @@ from imgfind.core import apart
 from imgfind.core.grouping import DUPLICATES, Rules, grouped, kept_instead, turned
 from imgfind.core.keeping import Preference
 from imgfind.core.records import Label, Verdict
+from imgfind.core.wording import Reason
 from tests.grouped import alike, numbers, photo
 
 ALL = frozenset(Label)
@@ -65,6 +66,30 @@ def test_who_is_only_left_out_by_what_was_asked_for_makes_no_group_of_its_own():
     assert stars(photos, verdicts, Rules(apart=parted)) == [(1, [2])]
 
 
+def test_a_long_burst_is_compared_as_its_groups_grow_and_never_all_with_all():
+    count, reach = 400, 10
+    known = alike(*((a, a + step) for a in range(1, count) for step in (1, 2) if a + step <= count))
+    asked = []
+
+    def compare(missing):
+        asked.extend(missing)
+        near = alike(*(pair for pair in missing if abs(pair[0] - pair[1]) <= reach))
+        return dict.fromkeys(missing, DIFFERENT) | near
+
+    photos = [photo(number) for number in range(1, count + 1)]
+    found = grouped(photos, known, Rules(), compare)
+    assert found.missing == set()
+    assert sum(1 + len(group.members) for group in found.groups) >= count
+    assert len(asked) == len(set(asked)) < 3 * count
+
+
+def test_what_nobody_can_compare_is_missing_and_its_photos_are_in_no_group():
+    photos = [photo(number) for number in range(1, 6)]
+    known = alike((1, 2), (2, 3), (4, 5))
+    found = grouped(photos, known, Rules(), lambda _missing: {})
+    assert (list(map(numbers, found.groups)), found.missing) == ([(4, [5])], {(1, 3)})
+
+
 def test_a_far_end_of_a_chain_is_not_even_compared():
     photos = [photo(n, width_px=4000 - n) for n in range(1, 6)]
     found = grouped(photos, alike((1, 2), (2, 3), (3, 4), (4, 5)) | {(1, 3): DIFFERENT, (3, 5): DIFFERENT}, Rules())
@@ -122,7 +147,7 @@ def test_a_rule_of_the_user_comes_before_all_else():
 
 def test_what_is_left_alone_or_has_another_name_gains_nothing():
     photos = [photo(1, size_bytes=5000), photo(2), photo(3, is_linked=True), photo(4)]
-    rules = Rules(left_alone=lambda item: "it stays" if item.photo_id == 2 else None)
+    rules = Rules(left_alone=lambda item: Reason("it stays") if item.photo_id == 2 else None)
     (group,) = grouped(photos, alike((1, 2), (1, 3), (1, 4)), rules).groups
     assert [member.gain_bytes for member in group.members] == [0, 0, 1000]
     assert group.gain_bytes == 1000

@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from imgfind.core import hamming
@@ -42,6 +43,24 @@ def test_all_near_codes_with_a_key_in_common_are_found_once() -> None:
     found = pairs_of(hamming.near_pairs(codes, TABLES, 5, 10))
     assert len(found) == len(set(found))
     assert set(found) == expected
+
+
+@pytest.mark.parametrize("size", [1, 20, 150])
+def test_many_codes_are_compared_in_parts_and_no_pair_is_lost(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    codes = drawn(400, 1, 4)[:, 0]
+    found = set(pairs_of(hamming.near_pairs(codes, TABLES, 5, 10)))
+    monkeypatch.setattr(hamming, "_PART", size)
+    assert set(pairs_of(hamming.near_pairs(codes, TABLES, 5, 10))) == found == with_a_key_in_common(codes, 5)
+    fresh = np.arange(400) % 7 == 0
+    fresh_pairs = {pair for pair in found if fresh[list(pair)].any()}
+    assert set(pairs_of(hamming.near_pairs(codes, TABLES, 5, 10, fresh))) == fresh_pairs
+
+
+def test_of_many_with_one_key_those_with_the_next_byte_in_common_are_compared_first() -> None:
+    # Equal in the first three bytes, and two by two in the fourth.
+    codes = np.array([number % 50 << 32 for number in range(100)], np.uint64)
+    found = pairs_of(hamming.near_pairs(codes, TABLES[:1], 0, 1))
+    assert set(found) == {(number, number + 50) for number in range(50)}
 
 
 def test_with_fresh_ones_only_their_pairs_are_found() -> None:

@@ -15,7 +15,7 @@ def chosen(*photos, prefer=(), edited=False):
     kept = keeping.chosen(photos, prefer, edited=edited)
     assert keeping.chosen(photos[::-1], prefer, edited=edited) == kept
     others = [item for item in photos if item is not kept]
-    return kept.photo_id, keeping.reason(kept, others, prefer, edited=edited)
+    return kept.photo_id, "; ".join(map(str, keeping.reasons(kept, others, prefer, edited=edited)))
 
 
 def test_the_reason_says_all_that_counts_most_first():
@@ -54,6 +54,29 @@ def test_what_makes_a_photo_the_better_one(better, worse, reason):
     plain = {"mtime_ns": DAY_NS}
     kept, told = chosen(photo(1, **(plain | better)), photo(2, **(plain | worse)))
     assert (kept, told.split("; ")[0]) == (1, reason)
+
+
+@pytest.mark.parametrize(("edited", "kept"), [(False, 2), (True, 1)])
+def test_of_edited_pictures_the_oldest_counts_more_than_the_largest_file(edited, kept):
+    """Noise makes files larger as well."""
+    original, copy = photo(1, mtime_ns=DAY_NS), photo(2, mtime_ns=2 * DAY_NS, size_bytes=9000)
+    assert chosen(original, copy, edited=edited)[0] == kept
+
+
+def test_a_few_more_bytes_are_no_sign_of_quality():
+    original, saved_again = photo(1, mtime_ns=DAY_NS), photo(2, mtime_ns=2 * DAY_NS, size_bytes=1500)
+    assert chosen(original, saved_again) == (1, "oldest")
+
+
+def test_bytes_are_compared_in_one_format_only():
+    original, converted = photo(1, mtime_ns=DAY_NS), photo(2, mtime_ns=2 * DAY_NS, size_bytes=9000, format="PNG")
+    assert chosen(original, converted) == (1, "oldest")
+
+
+@pytest.mark.parametrize(("width_px", "kept"), [(600, 1), (4000, 2)])
+def test_of_edited_pictures_a_frame_counts_for_nothing_but_many_more_pixels_do(width_px, kept):
+    original, framed = photo(1, mtime_ns=DAY_NS), photo(2, mtime_ns=2 * DAY_NS, width_px=width_px)
+    assert chosen(original, framed, edited=True)[0] == kept
 
 
 @pytest.mark.parametrize(

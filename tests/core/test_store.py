@@ -31,6 +31,7 @@ RELEASED = {
     2: "05d6207b992e1d1d0fdc8bfb7332f88ef2246543e8086b3bc4dd9974792b8a3e",
     3: "1ecead54af38da077dfeabb6936e81838a901819aea7568c7cf7a8376466f5f7",
     4: "8ca4e07f3036002e8f0d65bfaae73feb8a60886f6d03cd201e4f2fb95c0d86ab",
+    5: "5165c9d41fc79df5ded6e52c980f6886e25de89bfc5eef76fbe7a6e370ba2bde",
 }
 """Schema -> SHA-256 of its migration's text."""
 
@@ -712,6 +713,25 @@ def test_a_second_writer_is_told_to_try_again(
             assert reader.counts()["photos"] == 0
 
 
+def test_descriptors_and_vectors_of_contents_are_looked_up(
+    store: Store, model: ModelId, root: RootId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted, "_DESCRIPTORS_AT_ONCE", 2)
+    save(store, model, root, {f"/p/{label}.jpg": label for label in "abc"})
+    database = store.database
+    noted.save_descriptors(database, 1, {1: b"one", 2: b"two", 3: b"three"})
+    assert list(noted.descriptors(database, 1)) == [[(1, b"one"), (2, b"two")], [(3, b"three")]]
+    noted.save_descriptors(database, 2, {2: b"2"})
+    assert list(noted.descriptors(database, 1)) == [[(1, b"one"), (3, b"three")]]
+    assert noted.descriptors_of(database, 1, np.array([1, 2, 99])) == {1: b"one"}
+
+    first, second, third = noted.vectors_of(database, model, np.array([3, 1, 2, 99])).tolist()
+    assert first < second < third
+    pairs = np.array([[third, first], [99, second]])
+    assert noted.contents_of_vectors(database, pairs).tolist() == [[3, 1], [0, 2]]
+    assert noted.contents_of_vectors(database, pairs[:0]).shape == (0, 2)
+
+
 def test_pairs_wait_until_they_are_compared_and_go_with_their_contents(
     store: Store, model: ModelId, root: RootId
 ) -> None:
@@ -731,7 +751,7 @@ def test_pairs_wait_until_they_are_compared_and_go_with_their_contents(
 
     noted.save_descriptors(database, 1, {1: b"one", 99: b"none"})
     assert noted.contents_without_descriptor(database, 1) == [2, 3]
-    assert noted.looks(database, 1, 1).descriptors == (b"one", b"", b"")
+    assert list(noted.descriptors(database, 1)) == [[(1, b"one")]]
     database.execute("DELETE FROM vectors")
     database.execute("DELETE FROM photos")
     database.execute("DELETE FROM contents WHERE content_id = 1")

@@ -3,9 +3,9 @@
 ``schema`` holds the tables, ``opening`` decides what may be opened, ``catalogue`` reads and writes, ``reconcile``
 compares a scan with what is known, ``dating`` finds out when photos were taken, ``conditions`` puts filters into SQL,
 ``finding`` and ``listing`` return what a search and a list show, ``marks`` keeps favourites and saved searches,
-``removals`` is the journal of the trash, ``duplicates`` keeps verdicts and decisions, ``roots`` moves and forgets whole
-folders, ``sources`` serves the search index and the decode threads. Knows no image, no encoder and no search graph. One
-:class:`Store` belongs to one thread.
+``removals`` is the journal of the trash, ``duplicates`` keeps verdicts and decisions, ``choices`` what is to be kept of
+them, ``copies`` says what is shown once, ``roots`` moves and forgets whole folders, ``sources`` serves the search index
+and the decode threads. Knows no image, no encoder and no search graph. One :class:`Store` belongs to one thread.
 """
 
 from imgfind.core.store.catalogue import Store

@@ -25,7 +25,7 @@ from imgfind.core.records import (
     PhotoId,
     RootId,
 )
-from imgfind.core.store import encoders, finding, schema
+from imgfind.core.store import duplicates, encoders, finding, schema
 from imgfind.core.store.opening import CATALOGUE_FILE, check_opened, checked_version, migrate
 from imgfind.core.store.rows import IndexedPhoto, Model, PhotoDetails, Root, stamp
 
@@ -218,13 +218,14 @@ class Store:
             "vanished_at": None,
         }
         updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "hash")
-        return ContentId(
-            self.database.value(
-                f"INSERT INTO contents ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-                f" ON CONFLICT (hash) DO UPDATE SET {updates} RETURNING content_id",
-                tuple(columns.values()),
-            )
+        content_id: ContentId = self.database.value(
+            f"INSERT INTO contents ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+            f" ON CONFLICT (hash) DO UPDATE SET {updates} RETURNING content_id",
+            tuple(columns.values()),
         )
+        if content.descriptor is not None:
+            duplicates.note_descriptor(self.database, content_id, content.descriptor_version, content.descriptor)
+        return content_id
 
     def _save_photo(self, photo: IndexedPhoto, content_id: ContentId) -> set[int]:
         """Store the path; return the content it showed before, if another."""

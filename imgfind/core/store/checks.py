@@ -12,7 +12,7 @@ import numpy as np
 
 from imgfind.core import paths
 from imgfind.core.database import IDS_PER_STATEMENT, DamagedDatabaseError, Database
-from imgfind.core.store import schema
+from imgfind.core.store import duplicates, schema
 from imgfind.core.store.catalogue import Store
 from imgfind.core.store.schema import NOW
 
@@ -221,6 +221,7 @@ def prune(database: Database, days: int) -> None:
     """Delete the contents that vanished more than ``days`` days ago, and their vectors; all of it or nothing."""
     age = (f"-{days} days",)
     with database.transaction():
+        duplicates.hand_down_decisions(database, _OLD, age)
         database.execute(f"DELETE FROM vectors WHERE content_id IN (SELECT content_id FROM contents WHERE {_OLD})", age)
         database.execute(f"DELETE FROM contents WHERE {_OLD}", age)
 

@@ -18,19 +18,22 @@ from imgfind.core.store.rows import ComparedContent, GroupedPhoto
 PROPOSED = "duplicates_proposed"
 """The setting that says how far pairs have been proposed: ``<version>:<highest content id>``."""
 
+GROUPS = "duplicate_groups"
+"""The setting that says how many groups of duplicates there were when they were last counted."""
+
 Pair = tuple[ContentId, ContentId]
 
-_ON_SHOW = "c.vanished_at IS NULL"
 _PAIRS_PER_STATEMENT = IDS_PER_STATEMENT // 2
+_DESCRIPTORS_AT_ONCE = 5000
+"""4 MB: of all at once the memory takes longer to be had than they to be read."""
 
 
-class Looks(NamedTuple):
-    """What contents are looked up by, as columns; a descriptor is empty where there is none of that version."""
+class Hashes(NamedTuple):
+    """The hashes that contents are looked up by, as columns."""
 
     content_ids: tuple[ContentId, ...]
     phashes: tuple[bytes, ...]
     phash_qualities: tuple[int, ...]
-    descriptors: tuple[bytes, ...]
 
 
 class Decided(NamedTuple):
@@ -47,19 +50,17 @@ class Decided(NamedTuple):
     photo_b: PhotoId | None
 
 
-def looks(database: Database, hash_version: int, descriptor_version: int) -> Looks:
-    """Return what contents are looked up by, ascending; a hash of another version counts for nothing.
+def phashes(database: Database, version: int) -> Hashes:
+    """Return the hashes of all contents, ascending by content; one of another version counts for nothing.
 
-    Also those on show nowhere: one that comes back is not looked at again.
+    Also of those on show nowhere: one that comes back is not looked at again.
     """
     rows = database.rows(
-        """SELECT c.content_id, c.phash, CASE WHEN c.phash_version = ? THEN c.phash_quality ELSE 0 END,
-                coalesce(d.descriptor, x'')
-            FROM contents AS c LEFT JOIN descriptors AS d ON d.content_id = c.content_id AND d.version = ?
-            ORDER BY c.content_id""",
-        (hash_version, descriptor_version),
+        """SELECT content_id, phash, CASE WHEN phash_version = ? THEN phash_quality ELSE 0 END
+            FROM contents ORDER BY content_id""",
+        (version,),
     )
-    return Looks(*zip(*rows, strict=True)) if rows else Looks((), (), (), ())
+    return Hashes(*zip(*rows, strict=True)) if rows else Hashes((), (), ())
 
 
 def highest_content(database: Database) -> ContentId:
@@ -67,11 +68,19 @@ def highest_content(database: Database) -> ContentId:
     return ContentId(database.value("SELECT coalesce(max(content_id), 0) FROM contents"))
 
 
-def contents_of_vectors(database: Database, model_id: int) -> tuple[IdArray, IdArray]:
-    """Return all vectors of a model, ascending, and the content of each."""
-    rows = database.rows("SELECT vector_id, content_id FROM vectors WHERE model_id = ? ORDER BY vector_id", (model_id,))
-    pairs = np.array(rows, np.int64).reshape(len(rows), 2)
-    return pairs[:, 0], pairs[:, 1]
+def vectors_of(database: Database, model_id: int, content_ids: IdArray) -> IdArray:
+    """Return the vectors of a model that some contents have, ascending."""
+    sql = f"SELECT vector_id FROM vectors WHERE model_id = {int(model_id)} AND content_id IN"
+    rows = list(_looked_up(database, sql, content_ids.tolist()))
+    return np.sort(np.array(rows, np.int64).reshape(len(rows)))
+
+
+def contents_of_vectors(database: Database, vector_ids: IdArray) -> IdArray:
+    """Return the content of each vector, 0 where it is no longer there."""
+    ids, positions = np.unique(vector_ids, return_inverse=True)
+    sql = "SELECT vector_id, content_id FROM vectors WHERE vector_id IN"
+    known = dict(_looked_up(database, sql, ids.tolist()))
+    return np.array([known.get(vector, 0) for vector in ids.tolist()], np.int64)[positions].reshape(vector_ids.shape)
 
 
 # Pairs
@@ -187,43 +196,39 @@ def photos(database: Database, folder: str | None = None) -> list[GroupedPhoto]:
 
 def contents(database: Database, content_ids: Iterable[ContentId]) -> Iterator[ComparedContent]:
     """Yield what is known of some contents, those that are there."""
-    ids = list(content_ids)
-    for start in range(0, len(ids), IDS_PER_STATEMENT):
-        part = ids[start : start + IDS_PER_STATEMENT]
-        rows = database.rows(
-            f"""SELECT c.content_id, c.hash, c.width_px, c.height_px, c.format, c.taken_at, c.camera, c.phash,
-                    c.phash_quality, p.path, p.size_bytes, p.mtime_ns
-                FROM contents AS c LEFT JOIN photos AS p ON p.photo_id =
-                    (SELECT min(photo_id) FROM photos WHERE content_id = c.content_id AND offline = 0)
-                WHERE c.content_id IN ({",".join("?" * len(part))})""",
-            part,
+    sql = """SELECT c.content_id, c.hash, c.width_px, c.height_px, c.format, c.taken_at, c.camera, c.phash,
+            c.phash_quality, p.path, p.size_bytes, p.mtime_ns
+        FROM contents AS c LEFT JOIN photos AS p ON p.photo_id =
+            (SELECT min(photo_id) FROM photos WHERE content_id = c.content_id AND offline = 0)
+        WHERE c.content_id IN"""
+    rows = _looked_up(database, sql, content_ids)
+    for content, content_hash, width, height, kind, taken_at, camera, bits, quality, path, *file in rows:
+        yield ComparedContent(
+            ContentId(content),
+            content_hash,
+            width,
+            height,
+            kind,
+            Facts(taken_at, camera),
+            PerceptualHash(bits, quality),
+            None if path is None else os.fsdecode(path),
+            (file[0] or 0, file[1] or 0),
         )
-        for content, content_hash, width, height, kind, taken_at, camera, bits, quality, path, *file in rows:
-            yield ComparedContent(
-                ContentId(content),
-                content_hash,
-                width,
-                height,
-                kind,
-                Facts(taken_at, camera),
-                PerceptualHash(bits, quality),
-                None if path is None else os.fsdecode(path),
-                (file[0] or 0, file[1] or 0),
-            )
 
 
 def contents_of(database: Database, photo_ids: Sequence[PhotoId]) -> dict[PhotoId, tuple[ContentId, bytes]]:
     """Return what photos show now, with its hash; photos that are gone are left out."""
-    known: dict[PhotoId, tuple[ContentId, bytes]] = {}
-    for start in range(0, len(photo_ids), IDS_PER_STATEMENT):
-        part = photo_ids[start : start + IDS_PER_STATEMENT]
-        rows = database.rows(
-            "SELECT photo_id, content_id, hash FROM photos JOIN contents USING (content_id)"
-            f" WHERE photo_id IN ({','.join('?' * len(part))})",
-            part,
-        )
-        known |= {photo: (content, content_hash) for photo, content, content_hash in rows}
-    return known
+    sql = "SELECT photo_id, content_id, hash FROM photos JOIN contents USING (content_id) WHERE photo_id IN"
+    rows = _looked_up(database, sql, photo_ids)
+    return {photo: (content, content_hash) for photo, content, content_hash in rows}
+
+
+def _looked_up(database: Database, sql: str, ids: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a statement that ends before the ids it is about, and the brackets around them."""
+    wanted = list(ids)
+    for start in range(0, len(wanted), IDS_PER_STATEMENT):
+        part = wanted[start : start + IDS_PER_STATEMENT]
+        yield from database.rows(f"{sql} ({','.join('?' * len(part))})", part)
 
 
 # Decisions
@@ -266,18 +271,68 @@ def forget_decisions(database: Database, pairs: Iterable[tuple[bytes, bytes]]) -
         database.execute_many("DELETE FROM decisions WHERE hash_a = min(?1, ?2) AND hash_b = max(?1, ?2)", pairs)
 
 
+def hand_down_decisions(database: Database, gone: str, values: tuple[str, ...]) -> None:
+    """Let what was decided of contents about to be deleted (those ``WHERE gone``) hold for those with the same pixels.
+
+    That is known of them only as long as they are there. Within a transaction of the caller.
+    """
+    for _ in range(2):  # in the second round for pairs of which both go
+        database.execute(
+            f"""WITH heirs AS MATERIALIZED (
+                    SELECT old.hash AS hash, c.hash AS heir
+                    FROM (SELECT content_id, hash FROM contents WHERE {gone}) AS old
+                    JOIN verdicts AS v ON v.label = {int(Label.SAME_PIXELS)}
+                        AND old.content_id IN (v.content_a, v.content_b)
+                    JOIN contents AS c ON c.content_id = v.content_a + v.content_b - old.content_id
+                ), decided AS (
+                    SELECT hash_a AS hash, hash_b AS other, decision, decided_at FROM decisions
+                    UNION ALL SELECT hash_b, hash_a, decision, decided_at FROM decisions
+                )
+                INSERT OR IGNORE INTO decisions
+                SELECT min(heir, other), max(heir, other), decision, decided_at
+                FROM decided AS d JOIN heirs AS h USING (hash)
+                WHERE other <> d.hash AND NOT EXISTS (SELECT 1 FROM heirs WHERE hash = d.hash AND heir = other)""",
+            values,
+        )
+
+
 # Descriptors
 
 
 def contents_without_descriptor(database: Database, version: int) -> list[ContentId]:
     """Return the contents on show that have no descriptor of this ``version``."""
     rows = database.rows(
-        f"""SELECT content_id FROM contents AS c WHERE {_ON_SHOW} AND NOT EXISTS (
-                SELECT 1 FROM descriptors AS d WHERE d.content_id = c.content_id AND d.version = ?
-            ) ORDER BY content_id""",
+        """SELECT content_id FROM contents WHERE vanished_at IS NULL
+            EXCEPT SELECT content_id FROM descriptors WHERE version = ? ORDER BY 1""",
         (version,),
     )
     return [ContentId(content) for (content,) in rows]
+
+
+def descriptors(database: Database, version: int) -> Iterator[list[tuple[ContentId, bytes]]]:
+    """Yield all descriptors of this ``version`` with their contents, ascending, in chunks."""
+    after = 0
+    # By the index, which is the planner's choice, each row would be looked for on its own.
+    sql = """SELECT content_id, descriptor FROM descriptors NOT INDEXED WHERE content_id > ? AND version = ?
+        ORDER BY content_id LIMIT ?"""
+    while rows := database.rows(sql, (after, version, _DESCRIPTORS_AT_ONCE)):
+        yield rows
+        after = rows[-1][0]
+
+
+def descriptors_of(database: Database, version: int, content_ids: IdArray) -> dict[ContentId, bytes]:
+    """Return the descriptors of this ``version`` of some contents, those that have one."""
+    sql = f"SELECT content_id, descriptor FROM descriptors WHERE version = {int(version)} AND content_id IN"
+    return dict(_looked_up(database, sql, content_ids.tolist()))
+
+
+def note_descriptor(database: Database, content: ContentId, version: int, descriptor: bytes) -> None:
+    """Keep the descriptor of a content, unless it has one of this ``version``; within a transaction of the caller."""
+    database.execute(
+        """INSERT INTO descriptors VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version,
+               descriptor = excluded.descriptor WHERE version <> excluded.version""",
+        (content, version, descriptor),
+    )
 
 
 def save_descriptors(database: Database, version: int, made: Mapping[ContentId, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What browsing asks of the catalogue: photos by date, folders, months, counts, copies, and what a thumbnail shows.
+"""What browsing asks of the catalogue: photos by date, folders, months, counts, and what a thumbnail shows.
 
 Nothing here ranks. What is asked for at every change (months, counts, sub-folders) walks indexes only, never the rows
 of all photos. Same thread as the database.
@@ -17,10 +17,10 @@ from imgfind.core.database import IDS_PER_STATEMENT, Database
 from imgfind.core.filters import Filter, WordFilter
 from imgfind.core.records import Card, IdArray, Listing, PhotoId, Section
 from imgfind.core.store.conditions import condition
+from imgfind.core.store.duplicates import GROUPS
 
 UNDATED = "undated"
 """The month of photos whose date is not known yet."""
-COPIES = "copies"
 
 EMPTY = Listing(np.empty(0, dtype=np.int64))
 
@@ -40,9 +40,9 @@ class Folder(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How much there is; ``photos``, ``offline`` ones among them, ``favourites`` and ``identical`` are not hidden.
+    """How much there is; ``photos``, ``offline`` ones among them and ``favourites`` are not hidden.
 
-    ``identical`` photos repeat the bytes of another one: so many would be fewer if each were there once.
+    ``duplicates`` are groups, as many as there were when they were last counted.
     """
 
     photos: int = 0
@@ -50,7 +50,7 @@ class Counts(NamedTuple):
     problems: int = 0
     favourites: int = 0
     hidden: int = 0
-    identical: int = 0
+    duplicates: int = 0
     roots: int = 0
 
 
@@ -70,24 +70,12 @@ def timeline(database: Database, filters: Sequence[Filter] = ()) -> Listing:
     return _listing((photo_id for photo_id, _ in rows), [month or UNDATED for _, month in rows])
 
 
-def identical(database: Database) -> Listing:
-    """Return the photos that have the same bytes as another one, group by group, the newest first; no hidden ones."""
-    where, parameters = condition(())
-    rows = database.rows(
-        f"""SELECT p.photo_id, p.content_id FROM photos AS p
-            WHERE p.content_id IN (SELECT content_id FROM photos GROUP BY content_id HAVING count(*) > 1) AND {where}
-            ORDER BY max(p.taken_at) OVER (PARTITION BY p.content_id) DESC, p.content_id, p.path""",
-        parameters,
-    )
-    return _listing((photo_id for photo_id, _ in rows), [content_id for _, content_id in rows], key=COPIES)
-
-
-def _listing(photo_ids: Iterator[int], labels: list[Any], key: str | None = None) -> Listing:
-    """Return a listing with a section wherever the label changes, named by it unless ``key`` is."""
+def _listing(photo_ids: Iterator[int], labels: list[Any]) -> Listing:
+    """Return a listing with a section wherever the label changes, named by it."""
     first = 0
     sections = []
     for label, group in groupby(labels):
-        sections.append(Section(key or label, first))
+        sections.append(Section(label, first))
         first += len(list(group))
     return Listing(np.fromiter(photo_ids, dtype=np.int64, count=len(labels)), tuple(sections))
 
@@ -156,20 +144,15 @@ def counts(database: Database) -> Counts:
         number: int = database.value(f"SELECT count(*) {rows}")
         return number
 
-    hidden, hidden_offline, hidden_contents = database.rows(
-        f"SELECT count(*), coalesce(sum(p.offline), 0), count(DISTINCT p.content_id) {_HIDDEN}"
-    )[0]
-    photos = count("FROM photos") - hidden
-    # Marked as vanished is what no photo shows.
-    contents = count("FROM contents") - count("FROM contents WHERE vanished_at IS NOT NULL") - hidden_contents
+    hidden, hidden_offline = database.rows(f"SELECT count(*), coalesce(sum(p.offline), 0) {_HIDDEN}")[0]
     favourites, _ = condition((WordFilter("is", "favourite"),))
     return Counts(
-        photos=photos,
+        photos=count("FROM photos") - hidden,
         offline=count("FROM photos WHERE offline = 1") - hidden_offline,
         problems=count("FROM problems"),
         favourites=count(f"FROM photos AS p WHERE {favourites}"),
         hidden=hidden,
-        identical=photos - contents,
+        duplicates=int((database.one("SELECT value FROM settings WHERE name = ?", (GROUPS,)) or "0")[0]),
         roots=count("FROM roots"),
     )
 

@@ -47,7 +47,10 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """What decoding told about bytes not known before; ``width_px`` and ``height_px`` are upright."""
+    """What decoding told about bytes not known before; ``width_px`` and ``height_px`` are upright.
+
+    ``descriptor`` says how it is found among duplicates, None where that was not worked out.
+    """
 
     width_px: int
     height_px: int
@@ -56,6 +59,8 @@ class NewContent:
     phash: PerceptualHash
     phash_version: int
     decode_version: int
+    descriptor: bytes | None = None
+    descriptor_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,8 @@ class GroupedPhoto:
     """A photo that may show what another one shows, with all that decides which of them to keep.
 
     ``taken_at`` is the camera's own. ``has_film`` and ``is_linked`` (its bytes have another name on the disk, so that
-    removing it frees nothing) are what the disk says; the catalogue does not know.
+    removing it frees nothing) are what the disk says; the catalogue does not know. ``chosen`` is 0 but for what the
+    user chose to keep, and the higher the later that was.
     """
 
     photo_id: PhotoId
@@ -118,6 +124,7 @@ class GroupedPhoto:
     offline: bool = False
     has_film: bool = False
     is_linked: bool = False
+    chosen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,18 @@ ALTER TABLE removals ADD COLUMN kept_hash BLOB;
 ALTER TABLE removals ADD COLUMN permanent INTEGER NOT NULL DEFAULT 0 CHECK (permanent IN (0, 1));
 """
 
-MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3, _SCHEMA_4)
+# What to keep of a group of duplicates, where the user chose it.
+_SCHEMA_5 = f"""
+-- By hash and not by content, as decisions; the highest number counts most, and taking it back brings the one before.
+CREATE TABLE choices (
+    choice_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash      BLOB NOT NULL CHECK (length(hash) = 32),
+    path      BLOB NOT NULL,
+    chosen_at TEXT NOT NULL DEFAULT ({NOW})
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3, _SCHEMA_4, _SCHEMA_5)
 """``MIGRATIONS[n]`` leads from schema ``n`` to schema ``n + 1``."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
