@@ -176,7 +176,7 @@ class Family:
     def check_similar(self, path: Path, copies: set[Path]) -> None:
         """Check that a picture, shown as a file from elsewhere, finds itself and its copies before all others."""
         shown = Path(shutil.copy(self.photos()[path], self.folder / f"shown{path.suffix}"))
-        hits = self.asked("similar", shown, "-k", str(len(copies) + 2))["hits"]
+        hits = self.asked("similar", shown, "--copies", "-k", str(len(copies) + 2))["hits"]
         shown.unlink()
         first = {Path(hit["path"]) for hit in hits[: len(copies) + 1]}
         self.check(
@@ -203,7 +203,8 @@ class Family:
                 assert read.content is not None, "nothing is known beforehand"
                 score_of[data] = float(encoder.encode_images(read.content.pixels[np.newaxis])[0] @ query)
             exact[str(path)] = score_of[data]
-        found = {hit["path"]: hit["score"] for hit in self.asked("search", words, "-k", "1000")["hits"]}
+        hits = self.asked("search", words, "--copies", "-k", "1000")["hits"]
+        found = {hit["path"]: hit["score"] for hit in hits}
         self.check("every photo is among the answers, and nothing else", set(found) == set(exact))
         worst = max(abs(found[path] - exact[path]) for path in exact)
         self.check("their scores are what comparing with each file gives", worst < SAME_SCORE, f"off by {worst:.1e}")

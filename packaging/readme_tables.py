@@ -100,18 +100,18 @@ def measure(sample: samples.Samples, more: Path, folder: Path) -> Measured:
         def named(hits: Sequence[Hit]) -> list[tuple[str, float]]:
             return [(name(hit.path, more), hit.score) for hit in hits]
 
-        found = {words: named(library.search(words, count)) for words in sample.expected}
+        found = {words: named(library.search(words, count, copies=True)) for words in sample.expected}
         right = {
             words: sum(is_right(photo, sample.expected[words]) for photo, _ in hits) for words, hits in found.items()
         }
         if lacking := [words for words in right if not right[words]]:
             raise ImgfindError(f"No photo for '{lacking[0]}' is in {more}; set IMGFIND_TEST_DATA to the test data.")
-        paths_found = sorted(hit.path for hit in library.search("a photo", count))
+        paths_found = sorted(hit.path for hit in library.search("a photo", count, copies=True))
         originals = {picture(name(path, more)): path for path in paths_found}
         copies: dict[str, list[Rank]] = {change: [] for change in CHANGES}
         for original, path in originals.items():
             for change, copy in changed_copies(path):
-                copies[change].append(rank(named(library.similar(copy, count)), [original]))
+                copies[change].append(rank(named(library.similar(copy, count, copies=True)), [original]))
     ranks = {words: rank(hits, sample.expected[words]) for words, hits in found.items()}
     return Measured(count, len(originals), right, ranks, copies)
 

@@ -58,7 +58,7 @@ def check_that_each_is_a_photo_or_a_problem(photos: Path, library: Path) -> Coun
     outcome = run_child("index", photos, "--library", library, prelude=WATCHED, env=environment)
     assert outcome.code == 0, outcome.err
     with Library(library, load_encoder=FakeEncoder) as indexed:
-        found = {hit.path for hit in indexed.search("red", 100_000)}
+        found = {hit.path for hit in indexed.search("red", 100_000, copies=True)}
         problems = {problem.path: problem.reason for problem in indexed.problems()}
         assert indexed.status().photos == len(found)
     assert found | set(problems) == {str(file) for file in photos.iterdir()}

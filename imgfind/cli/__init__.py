@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from imgfind.cli import commands, printing
 from imgfind.cli.parser import build_parser
+from imgfind.cli.stopping import end_with_parent
 from imgfind.core import Cancelled, ImgfindError, QueryError, UsageError
 from imgfind.core.query import pointer
 
@@ -55,6 +56,7 @@ def _run(arguments: Sequence[str] | None, open_window: WindowOpener | None) -> i
     _log_to_stderr(verbose=verbose)
     if command in (None, "gui"):
         return _show_window(options, open_window)
+    end_with_parent()
     commands.run(options)
     return EXIT_DONE
 

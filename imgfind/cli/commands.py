@@ -136,7 +136,7 @@ def _print_summary(summary: IndexSummary) -> None:
 
 def _search(library: Library, options: argparse.Namespace) -> None:
     query = " ".join(options.query)
-    _print_hits(library, query, library.search(query, options.k, options.folder), options)
+    _print_hits(library, query, library.search(query, options.k, options.folder, copies=options.copies), options)
 
 
 def _similar(library: Library, options: argparse.Namespace) -> None:
@@ -145,7 +145,7 @@ def _similar(library: Library, options: argparse.Namespace) -> None:
         picture = sys.stdin.buffer.read(_MAX_STDIN_BYTES + 1)
         if len(picture) > _MAX_STDIN_BYTES:
             raise ImgfindError("The picture on standard input is larger than 1 GB; choose a smaller one.")
-    hits = library.similar(picture, options.k, options.folder)
+    hits = library.similar(picture, options.k, options.folder, copies=options.copies)
     query = "-" if options.image == "-" else os.path.abspath(options.image)
     _print_hits(library, query, hits, options)
 
@@ -155,7 +155,7 @@ def _print_hits(library: Library, query: str, hits: list[Hit], options: argparse
         printing.document({"query": query, "model": library.model_name(), "hits": [_hit(hit) for hit in hits]})
     elif hits:
         rows = [
-            (str(place), printing.rank(hit), paths.displayed(hit.path) + ("  (offline)" if hit.offline else ""))
+            (str(place), printing.rank(hit), paths.displayed(hit.path) + _signs(hit))
             for place, hit in enumerate(hits, start=1)
         ]
         column = "taken" if hits[0].score is None else "score"
@@ -168,6 +168,12 @@ def _print_hits(library: Library, query: str, hits: list[Hit], options: argparse
         printing.to_stderr("No photo found; add folders with: imgfind index FOLDER")
 
 
+def _signs(hit: Hit) -> str:
+    away = "  (offline)" if hit.offline else ""
+    count = len(hit.copies)
+    return away + (f"  +{count:,} {'copy' if count == 1 else 'copies'}" if count else "")
+
+
 def _hit(hit: Hit) -> dict[str, Any]:
     return {
         **printing.located(hit.path),
@@ -176,6 +182,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "height_px": hit.height_px,
         "taken_at": hit.taken_at,
         "offline": hit.offline,
+        "copies": [printing.located(path) for path in hit.copies],
     }
 
 

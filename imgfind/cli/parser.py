@@ -53,6 +53,7 @@ examples:
   imgfind search -k 50 --in ~/Pictures/2021 "mountain lake - people"
   imgfind search 'image:"my dog.jpg" + snow' --json
   imgfind search 'dog date:2021 camera:"Canon EOS" -type:png'
+  imgfind search --copies dog                 every copy of a picture is a hit
   imgfind search -- "-k is part of this query"
 """
 
@@ -203,6 +204,11 @@ def _add_index(index: argparse.ArgumentParser) -> None:
 def _add_result_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-k", metavar="N", type=_positive, default=20, help="how many photos to list (default: 20)")
     command.add_argument("--in", metavar="FOLDER", dest="folder", help="only photos below this folder")
+    command.add_argument(
+        "--copies",
+        action="store_true",
+        help="list every copy of a picture, instead of the best with the number of others",
+    )
 
 
 def _positive(text: str) -> int:

@@ -8,13 +8,15 @@ not exist yet has no photos; asking for them is no error. A :class:`Browsing` be
 import os
 from collections.abc import Sequence
 
+from imgfind.core import collapsing
 from imgfind.core.access import Access
+from imgfind.core.duplicates import VERDICT_VERSION
 from imgfind.core.errors import UsageError
 from imgfind.core.filters import Filter
 from imgfind.core.paths import displayed
 from imgfind.core.query import parse
 from imgfind.core.records import Card, IdArray, Listing, PhotoId
-from imgfind.core.store import PhotoDetails, listing, marks
+from imgfind.core.store import PhotoDetails, copies, listing, marks
 from imgfind.core.store.listing import Counts, Folder
 from imgfind.core.store.marks import SavedSearch
 
@@ -47,11 +49,6 @@ class Browsing:
         store = self._access.existing()
         return listing.EMPTY if store is None else listing.timeline(store.database, filters)
 
-    def identical(self) -> Listing:
-        """Return the photos in reach that have the same bytes as another one, a section for each group."""
-        store = self._access.existing()
-        return listing.EMPTY if store is None else listing.identical(store.database)
-
     def months(self) -> list[tuple[str, int]]:
         """Return the months (``2021-05``) photos were taken in and how many, newest first; ``undated`` last."""
         store = self._access.existing()
@@ -77,6 +74,16 @@ class Browsing:
         store = self._access.existing()
         path = next(iter(self.paths([photo_id])), None)
         return None if store is None or path is None else store.photo(path)
+
+    def near_copies(self, photo_id: PhotoId) -> list[str]:
+        """Return where the picture of a photo lies in other bytes: with other metadata, in another size or format."""
+        store = self._access.existing()
+        content = None if store is None else copies.content_of(store.database, photo_id)
+        if store is None or content is None:
+            return []
+        family = copies.family(store.database, VERDICT_VERSION, content)
+        own = collapsing.families(family, collapsing.known(store.database, family))[0]
+        return copies.paths_showing(store.database, [family[place] for place in own if place])
 
     def paths(self, photo_ids: Sequence[int] | IdArray) -> list[str]:
         """Return where these photos are, in this order; those that are gone are left out."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imgfind.core import cutoff, paths, reading
+from imgfind.core import collapsing, cutoff, paths, reading
+from imgfind.core.collapsing import Family, as_columns, as_hits
 from imgfind.core.cutoff import Background
 from imgfind.core.errors import ImgfindError, UnreadablePhotoError, UsageError
 from imgfind.core.filters import Filter, WordFilter
@@ -37,6 +38,9 @@ _MOST_CANDIDATES = 2_000
 dropped; the first look does where one photo in 8 is left. Measured at 100,000 photos: 84 candidates take 5 ms, 336
 take 15, 1,344 take 51. Where that is not enough, all that the filters leave is searched exactly: fetching the ids, and
 then 90 ms for comparing 45,000 of them, 196 for 100,000."""
+_SPARE = 8
+"""Copies go into one hit, so a few more hits than wanted are ranked at first: an eighth of them, and 8."""
+_MORE_TIMES = 4
 _PICTURES_KEPT = 64
 """Query pictures whose vectors are kept: while words are typed beside one, it is not decoded again."""
 
@@ -84,37 +88,47 @@ class Searcher:
         self._vector_of_file = functools.lru_cache(_PICTURES_KEPT)(self._read_vector_of_file)
         self._vectors_behind = functools.lru_cache(1)(self._read_vectors_behind)
 
-    def search(self, query: Query, k: int) -> list[Hit]:
+    def search(self, query: Query, k: int, *, copies: bool = False) -> list[Hit]:
         """Return the ``k`` best photos, best first, equal scores by path; without terms the newest.
 
+        Ranked copies of one picture are one hit (:mod:`imgfind.core.collapsing`), with ``copies`` each is its own.
         Folders in the query have to be absolute: :func:`with_folders`.
         """
         if not query.terms:
             return self.store.newest(query.filters, k)
-        return self._ranked(self.query_vector(query), k, query.filters)
+        vector = self.query_vector(query)
+        return as_hits(self._pictures(lambda wanted: self._ranked(vector, wanted, query.filters), k, copies=copies))
 
-    def similar(self, picture: str | bytes, k: int, filters: Sequence[Filter] = ()) -> list[Hit]:
+    def similar(
+        self, picture: str | bytes, k: int, filters: Sequence[Filter] = (), *, copies: bool = False
+    ) -> list[Hit]:
         """Return the ``k`` photos most like a picture, given as a path or as the bytes of a file.
 
-        The very file is left out, its copies are not.
+        The very file is left out, its copies are not: they are one hit, or with ``copies`` one each.
         """
-        # One hit more, for the file itself; it is left out by identity because it may be reached by another name.
-        hits = self._ranked(self.picture_vector(picture), k + 1, filters)
-        if isinstance(picture, str):
-            hits = [hit for hit in hits if not _same_file(hit.path, picture)]
-        return hits[:k]
+        vector = self.picture_vector(picture)
 
-    def find(self, query: Query, k: int) -> Listing:
+        def ranked(wanted: int) -> list[Hit]:
+            # One hit more, for the file itself; it is left out by identity because it may be reached by another name.
+            hits = self._ranked(vector, wanted + 1, filters)
+            if isinstance(picture, str):
+                hits = [hit for hit in hits if not _same_file(hit.path, picture)]
+            return hits[:wanted]
+
+        return as_hits(self._pictures(ranked, k, copies=copies))
+
+    def find(self, query: Query, k: int, *, copies: bool = False) -> Listing:
         """Return the ``k`` best photos as :meth:`search` does, the strong matches and the weaker ones as sections.
 
         The query must have a term.
         """
         vector = self.query_vector(query)
-        hits = self._ranked(vector, k + 1, query.filters)
-        shown = hits[:k]
-        scores = np.array([_score(hit) for hit in shown], np.float32)
-        ids = np.array([hit.photo_id for hit in shown], np.int64)
-        return Listing(ids, cutoff.sections(scores, self._background(vector)), scores, complete=len(hits) <= k)
+        found = self._pictures(lambda wanted: self._ranked(vector, wanted, query.filters), k + 1, copies=copies)
+        shown = found[:k]
+        scores = np.array([family.score for family in shown], np.float32)
+        ids = np.array([family.shown.photo_id for family in shown], np.int64)
+        sections = cutoff.sections(scores, self._background(vector))
+        return Listing(ids, sections, scores, complete=len(found) <= k, copies=as_columns(shown))
 
     def explain(self, query: Query, photo_id: PhotoId) -> list[TermScore]:
         """Return which terms of a query a photo answers, in their order; nothing where it has no vector (yet)."""
@@ -183,6 +197,21 @@ class Searcher:
         parts = ModelVectors(self.store.database, self.model_id, self.model.dim).read_ids(ids)
         vectors = [rows.astype(np.float32) for _, rows in parts]
         return np.concatenate([np.empty((0, self.model.dim), np.float32), *vectors])
+
+    def _pictures(self, ranked: Callable[[int], list[Hit]], k: int, *, copies: bool) -> list[Family]:
+        """Return the ``k`` best pictures among what ``ranked`` gives, which is asked for more where copies abound."""
+        if copies:
+            return [Family(hit, ()) for hit in ranked(k)]
+        wanted = k + k // _SPARE + _SPARE
+        while True:
+            hits = ranked(wanted)
+            found = self._collapsed(hits)
+            if len(found) >= k or len(hits) < wanted:
+                return found[:k]
+            wanted *= _MORE_TIMES
+
+    def _collapsed(self, hits: list[Hit]) -> list[Family]:
+        return collapsing.collapsed(hits, collapsing.known(self.store.database, [hit.content_id for hit in hits]))
 
     def _ranked(self, vector: FloatArray, k: int, filters: Sequence[Filter]) -> list[Hit]:
         allowed = self.store.vector_ids(self.model_id, filters, NARROW + 1) if filters else None

@@ -41,6 +41,7 @@ class Finder(QObject):
         self._runner = runner
         self._query: Query | None = None
         self._k = FIRST_HITS
+        self._collapses = True
         self._took_s = 0.0
         self._refresh = QTimer(self, singleShot=True)
         self._refresh.timeout.connect(self._again)
@@ -55,6 +56,10 @@ class Finder(QObject):
         self._query, self._k = query, FIRST_HITS
         self._refresh.stop()
         self._start(keep=False)
+
+    def set_collapsing(self, on: bool) -> None:
+        """Put copies of a picture together in what is ranked, from the next answer on."""
+        self._collapses = on
 
     def more(self) -> None:
         """Fetch more hits of the same query."""
@@ -78,11 +83,11 @@ class Finder(QObject):
             self._start(keep=True)
 
     def _start(self, *, keep: bool) -> None:
-        query, k = self._query, self._k
+        query, k, copies = self._query, self._k, not self._collapses
 
         def work(library: Library) -> tuple[Listing, float]:
             start = time.perf_counter()
-            listing = library.photos.timeline() if query is None else library.find(query, k)
+            listing = library.photos.timeline() if query is None else library.find(query, k, copies=copies)
             return listing, time.perf_counter() - start
 
         def done(result: tuple[Listing, float]) -> None:

@@ -49,6 +49,7 @@ class _Known:
     details: PhotoDetails
     card: Card
     pairs: tuple[Pair, ...]
+    near_copies: tuple[str, ...]
 
 
 class Inspector(QWidget):
@@ -163,7 +164,7 @@ class Inspector(QWidget):
         self._folder.show_text("", links=[(texts.path(folder), folder)])
         self._show_favourite(card.favourite)
         self._preview.expect(name, QSize(card.width_px, card.height_px), card.content_hash)
-        self._show_facts(photo_facts.facts(details, known.pairs))
+        self._show_facts(photo_facts.facts(details, known.pairs, known.near_copies))
         self._stack.setCurrentWidget(self._photo)
         self._runner.run(
             Lane.PICTURES,
@@ -308,7 +309,8 @@ def _known(library: Library, photo_id: PhotoId) -> _Known | None:
     details, cards = library.photos.details(photo_id), library.photos.cards([photo_id])
     if details is None or not cards:
         return None
-    return _Known(details, cards[0], () if details.offline else library.pairs(details.path))
+    pairs = () if details.offline else library.pairs(details.path)
+    return _Known(details, cards[0], pairs, tuple(library.photos.near_copies(photo_id)))
 
 
 def _preview(library: Library, path: str) -> QImage:

@@ -16,6 +16,7 @@ from imgfind.core.removing import Removal, Undone
 from imgfind.gui import file_manager
 from imgfind.gui.duplicates_work import LongTask, removed_until_stopped
 from imgfind.gui.icons import icon
+from imgfind.gui.results_model import Standing
 from imgfind.gui.tasks import Lane, TaskRunner
 from imgfind.gui.texts import counted
 
@@ -42,6 +43,7 @@ class PhotoActions(QObject):
     Signals:
         view_requested(): show the current photo large.
         query_requested(str, str): find what is ``similar``, ``more`` or ``less`` like the photo of this path.
+        copies_requested(): show the copies of the current photo, or no longer.
         copy_requested(list): put the files of these photos on the clipboard.
         changed(list): these photos look different now (a favourite), or are gone.
         marked(str, object): what was done, and what takes it back.
@@ -50,17 +52,29 @@ class PhotoActions(QObject):
 
     view_requested = Signal()
     query_requested = Signal(str, object)  # Qt's strings lose the bytes of names that are not UTF-8
+    copies_requested = Signal()
     copy_requested = Signal(list)
     changed = Signal(list)
     marked = Signal(str, object)
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, runner: TaskRunner, chosen: Callable[[], list[PhotoId]], view: QWidget) -> None:
-        """``chosen`` gives the photos, the current one first; the shortcuts hold while ``view`` has the focus."""
+    def __init__(
+        self,
+        runner: TaskRunner,
+        chosen: Callable[[], list[PhotoId]],
+        view: QWidget,
+        copies_unseen: Callable[[list[PhotoId]], int] = lambda _ids: 0,
+    ) -> None:
+        """``chosen`` gives the photos, the current one first; the shortcuts hold while ``view`` has the focus.
+
+        ``copies_unseen`` counts the copies photos stand for that are not shown, and stay where they are.
+        """
         super().__init__(view)
         self._runner = runner
         self._chosen = chosen
+        self._copies_unseen = copies_unseen
+        self._has_copies = False
         self.removal = LongTask(runner, Lane.WRITE, self)
         """Moves many photos to the trash."""
         self._hides = True
@@ -77,6 +91,12 @@ class PhotoActions(QObject):
         self._hides = not shown
         self._actions["hide"].setText(self.tr("Hide") if self._hides else self.tr("Show again"))
 
+    def show_copies(self, standing: Standing | None) -> None:
+        """Tell what the current photo has to do with copies: they can be shown, or are."""
+        self._has_copies = standing is not None
+        is_open = standing is not None and standing.is_open
+        self._actions["copies"].setText(self.tr("Hide copies") if is_open else self.tr("Show copies"))
+
     def all(self) -> list[QAction]:
         """Return all actions in the order of the menu."""
         return list(self._actions.values())
@@ -87,7 +107,7 @@ class PhotoActions(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.enable(len(self._chosen()))
         groups = (
-            ("view", "open", "show_in_folder"),
+            ("view", "open", "show_in_folder", "copies"),
             ("similar", "more", "less"),
             ("favourite", "hide"),
             ("copy", "copy_path"),
@@ -103,6 +123,7 @@ class PhotoActions(QObject):
         """Enable what makes sense for ``count`` chosen photos."""
         for entry_name, action in self._actions.items():
             action.setEnabled(count == 1 or (count > 1 and entry_name not in self._for_one))
+        self._actions["copies"].setEnabled(count == 1 and self._has_copies)
 
     def _entries(self) -> Sequence[_Entry]:
         def asks(kind: str) -> _Does:
@@ -119,6 +140,7 @@ class PhotoActions(QObject):
                 lambda ids: self.show_in_folder(ids[0]),
                 _ONE,
             ),
+            _Entry("copies", self.tr("Show copies"), "layers", "E", lambda _: self.copies_requested.emit(), _ONE),
             _Entry("similar", self.tr("Find similar"), "scan-search", "S", asks("similar"), _ONE),
             _Entry("more", self.tr("More like this"), "thumbs-up", "+", asks("more"), _ONE),
             _Entry("less", self.tr("Less like this"), "thumbs-down", "-", asks("less"), _ONE),
@@ -220,9 +242,10 @@ class PhotoActions(QObject):
 
     def trash(self, ids: list[PhotoId]) -> None:
         """Move photos to the trash; many can be watched and stopped, what comes meanwhile waits for its turn."""
+        staying = self._copies_unseen(ids)
 
         def done(removal: Removal) -> None:
-            self.tell_removal(removal, ids)
+            self.tell_removal(removal, ids, staying)
 
         if len(ids) < _MANY or self.removal.is_running:
             self._runner.run(Lane.WRITE, lambda library: library.removing.remove(ids), done, owner=self)
@@ -233,10 +256,13 @@ class PhotoActions(QObject):
                 self._runner.failed.emit,
             )
 
-    def tell_removal(self, removal: Removal, ids: list[PhotoId]) -> None:
-        """Tell what became of photos that were to go, with the way back."""
+    def tell_removal(self, removal: Removal, ids: list[PhotoId], staying: int = 0) -> None:
+        """Tell what became of photos that were to go, with the way back; so many copies of them were not shown."""
         if removal.trashed:
             text = self.tr("{0} moved to the trash").format(self._photos(removal.trashed))
+            if staying:
+                copies = counted(staying, self.tr("copy stays"), self.tr("copies stay"))
+                text = self.tr("{0}; {1}").format(text, copies)
             self.mark(text, lambda: self.undo(removal.batch))
         elif removal.deleted:
             self.told.emit(self.tr("{0} deleted for good").format(self._photos(removal.deleted)))
@@ -258,7 +284,7 @@ class PhotoActions(QObject):
                 text = self.tr("{0} could not be brought back: {1}")
                 self.failed.emit(text.format(paths.displayed(first.path), first.reason))
             else:
-                self.told.emit(self.tr("{0} back in place.").format(self._photos(undone.restored)))
+                self.told.emit(self.tr("{0} back in place").format(self._photos(undone.restored)))
 
         self._runner.run(Lane.WRITE, lambda library: library.removing.undo(batch), done, owner=self)
 

@@ -6,6 +6,7 @@ Pure functions; GUI thread, for the translations.
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from PySide6.QtCore import QCoreApplication
 
@@ -30,9 +31,10 @@ class Fact:
     copied: str = ""
 
 
-def facts(photo: PhotoDetails, pairs: Sequence[Pair]) -> list[Fact]:
+def facts(photo: PhotoDetails, pairs: Sequence[Pair], near_copies: Sequence[str] = ()) -> list[Fact]:
     """Return the facts of a photo in the order they are read."""
-    return [*_offline(photo), *_date(photo), *_camera(photo), *_picture(photo), *_place(photo), *_others(photo, pairs)]
+    known = (_offline(photo), _date(photo), _camera(photo), _picture(photo), _place(photo), _others(photo, pairs))
+    return [*chain.from_iterable(known), *_near_copies(near_copies)]
 
 
 def coordinates(latitude: float, longitude: float) -> str:
@@ -85,6 +87,12 @@ def _others(photo: PhotoDetails, pairs: Sequence[Pair]) -> Iterator[Fact]:
     if photo.copies:
         text = texts.counted(len(photo.copies), _tr("identical copy"), _tr("identical copies"))
         yield Fact("layers", _tr("Copies"), text, links=photo.copies)
+
+
+def _near_copies(found: Sequence[str]) -> Iterator[Fact]:
+    if found:
+        text = texts.counted(len(found), _tr("copy saved in another way"), _tr("copies saved in another way"))
+        yield Fact("layers", _tr("Other sizes and formats"), text, links=tuple(found))
 
 
 def _tr(text: str) -> str:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from imgfind.core.records import Listing, PhotoId
 from imgfind.gui.empty_page import EmptyPage, EmptyState
-from imgfind.gui.results_model import ResultsModel
+from imgfind.gui.results_model import ResultsModel, Standing
 from imgfind.gui.scrubber import Scrubber
 from imgfind.gui.tasks import TaskRunner
 from imgfind.gui.thumb_grid import ThumbGrid
@@ -67,6 +67,11 @@ class PhotosPage(QStackedWidget):
         """Return the photo the keyboard is at."""
         index = self.grid.currentIndex()
         return self.model.photo_id(index.row()) if index.isValid() else None
+
+    def standing(self) -> Standing | None:
+        """Return what the current photo has to do with copies."""
+        index = self.grid.currentIndex()
+        return self.model.standing(index.row()) if index.isValid() else None
 
     def take_keyboard(self) -> None:
         """Give the keyboard to the photos, and choose the first where none is chosen."""

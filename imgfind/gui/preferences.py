@@ -81,6 +81,8 @@ class Preferences:
     inspector_shown = _Kept("window/inspector", True, _flag)
     theme = _Kept("look/theme", "system", _theme)
     captions = _Kept("look/captions", frozenset[str](), _captions)
+    collapse_copies = _Kept("look/collapse_copies", True, _flag)
+    """What is ranked shows copies of a picture as one."""
     thumb_px = _Kept("look/thumb_px", 192, _thumb_px)
     paused = _Kept("indexing/paused", False, _flag)
     """Indexing was paused and stays so at the next start."""

@@ -29,7 +29,7 @@ from imgfind.core.records import Card
 from imgfind.gui import texts
 from imgfind.gui.grid_layout import thumb_height_px
 from imgfind.gui.icons import paint_icon
-from imgfind.gui.results_model import CardRole, ScoreRole
+from imgfind.gui.results_model import CardRole, CopiesRole, ScoreRole, Standing
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -39,6 +39,7 @@ _PADDING_PX = 4
 _RING_PX = 3
 _RADIUS_PX = 5
 BADGE_PX = 22
+_COUNT_PADDING_PX = 14
 _DRAG_PX = 96
 _KEEP_ASPECT = Qt.AspectRatioMode.KeepAspectRatio
 _BADGE_INK = QColor(255, 255, 255)
@@ -47,6 +48,9 @@ _AWAY_OPACITY = 0.45
 _SELECTED_ALPHA = 45
 _PLACEHOLDER_ALPHA = 18
 _EDGE_INK = 0.12
+_FAMILY_ALPHA = 20
+_HALF_GAP_PX = 7
+"""Half of what is between two cells: the ground of a picture and its copies has no gaps."""
 
 
 class ThumbDelegate(QStyledItemDelegate):
@@ -66,6 +70,7 @@ class ThumbDelegate(QStyledItemDelegate):
         self.heading_font.setWeight(QFont.Weight.DemiBold)
         # A screen of captions took 5 ms when each frame shortened and laid them out again, and now takes 1.
         self._laid_out = functools.lru_cache(maxsize=2048)(self._lay_out)
+        self._count_badge = functools.lru_cache(maxsize=64)(self._make_count_badge)
 
     def caption_px(self) -> int:
         """Return the height of the captions."""
@@ -93,6 +98,42 @@ class ThumbDelegate(QStyledItemDelegate):
         """Return one line of the caption."""
         return _caption(kind, card, index)
 
+    def copies_place(self, cell: QRect, index: _Index, scale: float) -> QRect:
+        """Return where on a photo stands how many copies there are, to be clicked; nowhere where there are none."""
+        standing: Standing | None = index.data(CopiesRole)
+        if standing is None or standing.is_copy:
+            return QRect()
+        return self._count_place(self._picture_place(cell, index.data(CardRole), scale), _counted(standing))
+
+    def _count_place(self, picture: QRect, text: str) -> QRect:
+        width_px = self._caption_metrics.horizontalAdvance(text) + _COUNT_PADDING_PX
+        return QRect(picture.right() + 1 - width_px - 2, picture.top() + 2, width_px, BADGE_PX - 4)
+
+    def _paint_standing(self, painter: QPainter, picture: QRect, standing: Standing) -> None:
+        """Paint on a photo that it is a copy, or how many copies there are; a minus where they are shown."""
+        if standing.is_copy:
+            paint_badge(painter, "copy", QPointF(picture.right() + 1 - BADGE_PX, picture.top()))
+            return
+        text = _counted(standing)
+        place = self._count_place(picture, text)
+        painter.drawPixmap(place.topLeft(), self._count_badge(text, place.size(), painter.device().devicePixelRatioF()))
+
+    def _make_count_badge(self, text: str, size: QSize, scale: float) -> QPixmap:
+        pixmap = QPixmap(size * scale)
+        pixmap.setDevicePixelRatio(scale)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_BADGE_GROUND)
+        place = QRect(QPoint(), size)
+        painter.drawRoundedRect(place, place.height() / 2, place.height() / 2)
+        painter.setPen(_BADGE_INK)
+        painter.setFont(self._caption_font)
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
+        return pixmap
+
     def paint_signs(self, painter: QPainter, rect: QRect, card: Card, _index: _Index) -> None:
         """Paint on a photo, which is at ``rect``, what there is to know of it at a glance."""
         if card.favourite:
@@ -104,12 +145,8 @@ class ThumbDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, card: Card | None, pixmap: QPixmap | None
     ) -> QRect:
         """Paint the photo, or what stands for it, and return where."""
-        room = QRect(option.rect.topLeft(), QSize(option.rect.width(), thumb_height_px(option.rect.width())))
-        # A caption belongs to its photo: below a wide one it would hang in the air.
-        rise = 1 if self.captions else 2
         scale = painter.device().devicePixelRatioF()
-        natural = QSize(card.width_px, card.height_px) / scale if card is not None else room.size()
-        rect = _fitted(natural, room, rise)
+        rect = self._picture_place(option.rect, card, scale)
         if pixmap is None or pixmap.isNull():
             _paint_placeholder(painter, rect, option.palette, is_missing=pixmap is not None)
             return rect
@@ -123,6 +160,13 @@ class ThumbDelegate(QStyledItemDelegate):
             painter.drawPixmap(rect, pixmap)
         painter.setOpacity(1.0)
         return rect
+
+    def _picture_place(self, cell: QRect, card: Card | None, scale: float) -> QRect:
+        room = QRect(cell.topLeft(), QSize(cell.width(), thumb_height_px(cell.width())))
+        # A caption belongs to its photo: below a wide one it would hang in the air.
+        rise = 1 if self.captions else 2
+        natural = QSize(card.width_px, card.height_px) / scale if card is not None else room.size()
+        return _fitted(natural, room, rise)
 
     def _paint_caption(self, painter: QPainter, option: QStyleOptionViewItem, card: Card, index: _Index) -> None:
         line = QRect(option.rect)
@@ -146,12 +190,17 @@ class ThumbDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         card: Card | None = index.data(CardRole)
+        standing: Standing | None = index.data(CopiesRole)
         is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        if standing is not None and standing.is_open:
+            _paint_family(painter, option)
         if is_selected:
             _paint_ground(painter, option)
         rect = self._paint_picture(painter, option, card, index.data(Qt.ItemDataRole.DecorationRole))
         if card is not None:
             self.paint_signs(painter, rect, card, index)
+            if standing is not None:
+                self._paint_standing(painter, rect, standing)
             if self.captions:
                 self._paint_caption(painter, option, card, index)
         if is_selected or option.state & QStyle.StateFlag.State_HasFocus:
@@ -182,6 +231,17 @@ def _mixed(base: int, ink: int) -> QColor:
     below, above = QColor(base), QColor(ink)
     parts = ((below.red(), above.red()), (below.green(), above.green()), (below.blue(), above.blue()))
     return QColor(*(round(light + _EDGE_INK * (dark - light)) for light, dark in parts))
+
+
+def _paint_family(painter: QPainter, option: QStyleOptionViewItem) -> None:
+    """Paint the ground that a picture shares with the copies behind it."""
+    colour = option.palette.color(QPalette.ColorRole.Text)
+    colour.setAlpha(_FAMILY_ALPHA)
+    painter.fillRect(option.rect.adjusted(-_HALF_GAP_PX, -_HALF_GAP_PX, _HALF_GAP_PX, _HALF_GAP_PX), colour)
+
+
+def _counted(standing: Standing) -> str:
+    return f"{'−' if standing.is_open else '+'}{texts.number(standing.copies)}"
 
 
 def _paint_ground(painter: QPainter, option: QStyleOptionViewItem) -> None:

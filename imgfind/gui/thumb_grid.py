@@ -51,6 +51,7 @@ class ThumbGrid(CellView):
         zoomed(int): the wheel has changed the edge of the thumbnails.
         end_reached(): the last rows are in sight and there could be more.
         current_changed(int): another row is the current one, -1 none.
+        copies_toggled(): the copies of a picture are shown behind it, or no longer.
     """
 
     viewer_requested = Signal(int)
@@ -59,12 +60,14 @@ class ThumbGrid(CellView):
     zoomed = Signal(int)
     end_reached = Signal()
     current_changed = Signal(int)
+    copies_toggled = Signal()
 
     def __init__(self, results: ResultsModel, parent: QWidget | None = None) -> None:
         super().__init__(results, parent)
         self._turned = 0.0
         self._kept: _Kept | None = None
         self._band_start: QPoint | None = None
+        self._is_on_count = False
         self._chosen_before = QItemSelection()
         self._pointer = QPoint()
         self._band_timer = QTimer(self, interval=_BAND_SCROLL_MS)
@@ -79,6 +82,7 @@ class ThumbGrid(CellView):
         results.modelAboutToBeReset.connect(self._before_reset)
         self.setModel(results)
         results.modelReset.connect(self._after_reset)  # after the selection model, which empties itself
+        results.rowsRemoved.connect(lambda *_: self._lay_out(None))
 
     def set_thumb_px(self, thumb_px: int) -> None:
         """Set the least edge of the thumbnails; what is in sight stays in sight."""
@@ -105,6 +109,24 @@ class ThumbGrid(CellView):
     def selected_ids(self) -> list[PhotoId]:
         """Return the selected photos in the order they are shown."""
         return self._results.photo_ids(self.selected_rows())
+
+    def toggle_copies(self, row: int) -> None:
+        """Show the copies of a picture behind it, or no longer; the current photo stays in sight."""
+        picture, current = self._results.picture_row(row), self.current_row()
+        if current >= 0 and self._results.picture_row(current) == picture != current:
+            self.select_row(picture)
+        self._results.toggle_copies(picture)
+        self.copies_toggled.emit()
+
+    def _count_at(self, event: QMouseEvent) -> int:
+        """Return the row whose number of copies is pressed, :data:`NO_ROW` elsewhere."""
+        point = event.position().toPoint()
+        index = self.indexAt(point)
+        is_plain = event.button() == Qt.MouseButton.LeftButton and event.modifiers() == _NO_MODIFIER
+        if not index.isValid() or not is_plain:
+            return NO_ROW
+        place = self._delegate.copies_place(self.visualRect(index), index, self.devicePixelRatioF())
+        return index.row() if place.contains(point) else NO_ROW
 
     def _zoom_to(self, thumb_px: int, anchor: Anchor | None) -> None:
         self._thumb_px = max(THUMB_PX[0], min(thumb_px, THUMB_PX[1]))
@@ -267,6 +289,10 @@ class ThumbGrid(CellView):
             super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        if (row := self._count_at(event)) != NO_ROW:
+            self._is_on_count = True
+            self.toggle_copies(row)
+            return
         super().mousePressEvent(event)
         point = event.position().toPoint()
         if event.button() == Qt.MouseButton.LeftButton and not self.indexAt(point).isValid():
@@ -278,11 +304,13 @@ class ThumbGrid(CellView):
         # Qt's own band stands still while the pointer is between two photos, or outside.
         if self._band_start is not None:
             self._stretch_band(event.position().toPoint())
-        else:
+        elif not self._is_on_count:
             super().mouseMoveEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._band is None:  # Qt would take the end of a band for a click beside the photos
+        if self._is_on_count:
+            self._is_on_count = False
+        elif self._band is None:  # Qt would take the end of a band for a click beside the photos
             super().mouseReleaseEvent(event)
         elif rows := self.selected_rows():  # the keyboard goes on from here
             first = self._results.index(rows[0].start)
@@ -293,7 +321,9 @@ class ThumbGrid(CellView):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
-        if index.isValid() and event.button() == Qt.MouseButton.LeftButton:
+        if self._count_at(event) != NO_ROW:
+            self.mousePressEvent(event)
+        elif index.isValid() and event.button() == Qt.MouseButton.LeftButton:
             self.viewer_requested.emit(index.row())
         else:
             super().mouseDoubleClickEvent(event)

@@ -32,6 +32,7 @@ class Entry:
     icon: str
     shortcuts: Sequence[str]
     does: Callable[[], object]
+    is_checkable: bool = False
 
 
 def add_actions(window: QWidget, entries: Sequence[Entry]) -> dict[str, QAction]:
@@ -40,6 +41,7 @@ def add_actions(window: QWidget, entries: Sequence[Entry]) -> dict[str, QAction]
     for entry in entries:
         action = QAction(icon(entry.icon), entry.text, window) if entry.icon else QAction(entry.text, window)
         action.setShortcuts([QKeySequence(shortcut) for shortcut in entry.shortcuts])
+        action.setCheckable(entry.is_checkable)
         does = entry.does
         action.triggered.connect(lambda _checked, does=does: does())
         if entry.shortcuts:
@@ -63,6 +65,7 @@ def _other_keys() -> list[tuple[str, str]]:
     return [
         (tr("Arrows, Home, End, Page Up, Page Down"), tr("Walk through the photos; with Shift choose them")),
         (tr("Ctrl+A"), tr("Choose all photos")),
+        (tr("Click on the number"), tr("On a photo with copies: show them behind it, or hide them")),
         (tr("Ctrl and wheel"), tr("Size of the thumbnails")),
         (tr("Escape"), tr("Clear the search; in the viewer: close it")),
         (tr("Down"), tr("From the search to the photos")),

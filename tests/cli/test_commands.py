@@ -298,6 +298,23 @@ def test_similar_leaves_out_the_picture_itself_but_not_its_copies(indexed, imgfi
     assert sorted(found) == ["blue.jpg", "copy.jpg", "green.jpg"]
 
 
+def test_copies_are_one_hit_that_says_how_many_there_are(indexed, imgfind):
+    for name in ("copy.jpg", "again.jpg"):
+        shutil.copy(indexed / "red.jpg", indexed / name)
+    imgfind("index")
+    best = imgfind("search", "red").text.splitlines()[1]
+    assert best.endswith(f"{indexed / 'again.jpg'}  +2 copies")
+    hits = imgfind("search", "red", "--json").json["hits"]
+    assert [copy["path"] for copy in hits[0]["copies"]] == [str(indexed / "copy.jpg"), str(indexed / "red.jpg")]
+    assert [hit["copies"] for hit in hits[1:]] == [[], []]
+    every = imgfind("search", "red", "--copies", "--json").json["hits"]
+    assert [os.path.basename(hit["path"]) for hit in every[:3]] == ["again.jpg", "copy.jpg", "red.jpg"]
+    assert all(hit["copies"] == [] for hit in every)
+    similar = imgfind("similar", indexed / "red.jpg").text.splitlines()[1]
+    assert similar.endswith(f"{indexed / 'again.jpg'}  +1 copy")
+    assert "+1 copy" not in imgfind("similar", indexed / "red.jpg", "--copies").text
+
+
 def test_similar_reads_a_picture_from_stdin(indexed, tmp_path):
     query = paint(tmp_path / "query.png", (0, 0, 250))
     outcome = run_child("similar", "-", "--json", "-k", "1", input=query.read_bytes())

@@ -20,7 +20,7 @@ MANY = 3000
 MANY_HITS = f"""
 from imgfind.core import Hit
 class Library(Library):
-    def search(self, text, k, folder):
+    def search(self, text, k, folder, *, copies):
         return [Hit(f"/photos/{{n:0200}}.jpg", 0.5, n, n, 1, 1) for n in range({MANY})]
 """
 

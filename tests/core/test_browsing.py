@@ -164,21 +164,6 @@ def test_folders_are_sorted_as_people_sort(tmp_path: Path) -> None:
         assert [folder.name for folder in library.photos.subfolders("/p")] == ["A", "a b", "Ä", "b", "C"]
 
 
-def test_copies_are_listed_group_by_group_and_offline_ones_with_them(tmp_path: Path) -> None:
-    labels = {"/p/a.jpg": "x", "/p/b.jpg": "y", "/p/c.jpg": "x", "/p/d.jpg": "z", "/q/e.jpg": "y", "/p/f.jpg": "y"}
-    taken = dict(zip(labels, ["2019", "2021", "2020", "2022", "2021", "2021"], strict=True))
-    fill(tmp_path, labels, {path: f"{year}-01-01T00:00:00" for path, year in taken.items()}, offline="/q")
-    with Library(tmp_path) as library:
-        found = library.photos.identical()
-        assert names(library, found) == ["b.jpg", "f.jpg", "e.jpg", "a.jpg", "c.jpg"]
-        assert [tuple(section) for section in found.sections] == [("copies", 0), ("copies", 3)]
-        assert library.photos.counts().identical == 3
-
-        library.photos.set_hidden(ids(library, "/p/b.jpg"), on=True)
-        assert names(library, library.photos.identical()) == ["a.jpg", "c.jpg"]
-        assert library.photos.counts().identical == 1
-
-
 def test_everything_is_counted_and_hidden_photos_apart(library: Library) -> None:
     with closing(Store.open(library.folder, readonly=False)) as store:
         root = store.roots()[0].root_id
@@ -191,13 +176,6 @@ def test_everything_is_counted_and_hidden_photos_apart(library: Library) -> None
     library.photos.set_hidden(ids(library, "/p/e.jpg", "/q/f.jpg"), on=True)
     assert library.photos.counts() == Counts(photos=5, offline=0, problems=1, favourites=1, hidden=2, roots=2)
     assert len(library.photos.timeline().photo_ids) == library.photos.counts().photos
-
-
-def test_what_no_photo_shows_any_longer_is_no_copy(library: Library) -> None:
-    with closing(Store.open(library.folder, readonly=False)) as store:
-        store.database.execute("DELETE FROM photos WHERE path = ?", (b"/p/e.jpg",))
-        store.database.execute("UPDATE contents SET vanished_at = 'now' WHERE hash = ?", (hash_of("/p/e.jpg"),))
-    assert library.photos.counts().identical == 0
 
 
 def test_cards_come_in_the_order_asked_for_without_those_that_are_gone(library: Library) -> None:
@@ -239,7 +217,7 @@ def test_paths_that_are_no_text_are_found_again(tmp_path: Path) -> None:
 def test_a_library_that_does_not_exist_has_nothing_and_is_not_made(nothing: Library) -> None:
     photos = nothing.photos
     photos.prepare()
-    for found in (photos.timeline(), photos.timeline([WordFilter("is", "hidden")]), photos.identical()):
+    for found in (photos.timeline(), photos.timeline([WordFilter("is", "hidden")])):
         assert len(found.photo_ids) == 0
         assert found.sections == ()
     assert photos.months() == photos.subfolders("/") == photos.saved_searches() == photos.excludes() == []

@@ -234,7 +234,7 @@ def count(library: Path, table: str, condition: str = "true") -> int:
 def check_search(library: Library) -> None:
     """Check that searching finds what comparing with every vector of the catalogue finds."""
     for word in ("red", "sunset"):
-        hits = {hit.path: hit.score for hit in library.search(word, 100)}
+        hits = {hit.path: hit.score for hit in library.search(word, 100, copies=True)}
         query = library._ready(1).encoder().encode_texts([word])[0].astype(np.float64)
         with database(library.folder / CATALOGUE_FILE) as catalogue:
             rows = catalogue.execute(
@@ -266,7 +266,8 @@ def check_what_was_left(scene: Scene, library: Path, before: Kept, lines: list[s
             assert opened.status().photos == left.photos
             if count(library, "vectors"):
                 check_search(opened)
-                assert len(opened.search("red", PHOTOS)) >= before.photos, "photos that could be found cannot any more"
+                hits = opened.search("red", PHOTOS, copies=True)
+                assert len(hits) >= before.photos, "photos that could be found cannot any more"
 
 
 def check_that_the_next_run_completes(scene: Scene, library: Path) -> None:
@@ -281,7 +282,7 @@ def check_that_the_next_run_completes(scene: Scene, library: Path) -> None:
         assert list((library / "vectors").glob("*.hnsw")), "searched through a graph"
         again = scene.index(resumed)
         assert (again.encoded, again.reused, again.moved, again.gone) == (0, 0, 0, 0)
-        assert all(resumed.preview(hit.path) for hit in resumed.search("red", PHOTOS))
+        assert all(resumed.preview(hit.path) for hit in resumed.search("red", PHOTOS, copies=True))
     check_databases(library)
 
 
@@ -380,7 +381,7 @@ def test_an_indexer_is_alone_until_it_ends_and_others_may_search(scenes: dict[st
                 with pytest.raises(LibraryError, match=f"is being indexed by process {child.pid}; wait until it is "):
                     writing()
             assert [root.path for root in here.roots()] == [photos]
-            assert len(here.search("red", 100)) == here.status().photos
+            assert len(here.search("red", 100, copies=True)) == here.status().photos
         finally:
             child.kill()
         child.wait()

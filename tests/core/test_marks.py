@@ -64,12 +64,8 @@ def test_hidden_photos_are_left_out_everywhere_unless_asked_for(library: Library
         searched(library, "red") == searched(library, "type:png") == searched(library, "-is:hidden") == listed(library)
     )
     assert sorted(Path(hit.path).stem for hit in library.similar(str(photos / "red.png"))) == listed(library)
-    assert (
-        listed(library, "hidden")
-        == searched(library, "is:hidden")
-        == searched(library, "red is:hidden")
-        == ["copy", "red"]
-    )
+    assert listed(library, "hidden") == searched(library, "is:hidden") == ["copy", "red"]
+    assert searched(library, "red is:hidden") == ["copy"], "one hit for both"
     shown = library.show(str(photos / "red.png"))
     assert isinstance(shown, PhotoDetails)
     assert shown.hidden
