@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import samples
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from imgfind.core import Library
 
@@ -42,6 +42,11 @@ class Home:
     def many(self) -> Path:
         """Where very many photos are."""
         return self.folder / "Archive"
+
+    @property
+    def copies(self) -> Path:
+        """Where copies of photos are, in all their kinds."""
+        return self.folder / "Camera roll"
 
     @property
     def disk(self) -> Path:
@@ -129,14 +134,8 @@ def _fill_growing(home: Home, folder: Path) -> None:
 
 def _lay_out_many(home: Home) -> None:
     """Make very many photos of a few: sections of them in other colours, spread over years."""
-    import skimage  # noqa: PLC0415 - a development package
-
     choose = random.Random(4)  # the same ones each time
-    sources = [
-        Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
-        for name in samples.load().names
-        if name not in _LEFT_OUT
-    ]
+    sources = _photos_of([name for name in samples.load().names if name not in _LEFT_OUT])
     for number in range(MANY):
         source = choose.choice(sources)
         width, height = (round(edge * choose.uniform(0.45, 1)) for edge in source.size)
@@ -150,6 +149,44 @@ def _lay_out_many(home: Home) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         photo.save(file, quality=80)
         _date(file, taken)
+
+
+def _fill_with_copies(home: Home, folder: Path) -> None:
+    """Index photos and copies of them as people have them, and compare them all."""
+    shutil.rmtree(home.copies, ignore_errors=True)
+    places = [home.copies / name for name in ("2025", "2025/Best", "Sent", "From the phone")]
+    for place in places:
+        place.mkdir(parents=True, exist_ok=True)
+    first, best, sent, phone = places
+    names = [name for name in samples.load().names if name not in _LEFT_OUT]
+    for number, photo in enumerate(_photos_of(names)):
+        name = names[number].rpartition(".")[0]
+        own = first / f"{name}.jpg"
+        photo.save(own, quality=95)
+        _date(own, _NEWEST - dt.timedelta(days=3 * number))
+        made = (
+            lambda photo: photo.resize((photo.width * 2 // 3, photo.height * 2 // 3)),
+            lambda photo: ImageEnhance.Color(ImageEnhance.Contrast(photo).enhance(1.25)).enhance(0.2),
+            ImageOps.mirror,
+            lambda photo: photo.crop((0, 0, photo.width * 3 // 4, photo.height * 4 // 5)),
+            lambda photo: ImageOps.expand(photo, photo.width // 25, "white"),
+            lambda photo: photo.transpose(Image.Transpose.ROTATE_90),
+        )[number % 6](photo)
+        made.save(sent / f"{name} sent.jpg", quality=80)
+        if number % 2 == 0:
+            photo.filter(ImageFilter.SMOOTH).save(phone / f"IMG_{4100 + number}.jpg", quality=70)
+        if number % 3 == 0:
+            shutil.copy2(own, best / own.name)
+    with Library(folder) as library:
+        library.index([str(home.copies)])
+        library.duplicates.update()
+
+
+def _photos_of(names: list[str]) -> list[Image.Image]:
+    """Return photos of scikit-image."""
+    import skimage  # noqa: PLC0415 - a development package
+
+    return [Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB") for name in names]
 
 
 def _date(photo: Path, taken: dt.datetime) -> None:
@@ -167,6 +204,7 @@ def _fill_with_test_data(_home: Home, folder: Path) -> None:
 LIBRARIES: dict[str, Callable[[Home, Path], None]] = {
     "empty": lambda _home, _folder: None,
     "some": _fill_with_some,
+    "copies": _fill_with_copies,
     "test-data": _fill_with_test_data,
     "many": _fill_with_many,
     GROWING: _fill_growing,

@@ -91,7 +91,12 @@ LOOKS = {
     "dark-wide": Look("dark", 1, (2560, 1440)),
 }
 README_LOOK = Look("light", 1, (1280, 800))
-README = {"window": ("light", "chosen"), "window-search": ("light", "chips"), "window-dark": ("dark", "viewer")}
+README = {
+    "window": ("light", "chosen"),
+    "window-search": ("light", "chips"),
+    "window-dark": ("dark", "viewer"),
+    "window-duplicates": ("light", "duplicates-marked"),
+}
 """Name in ``docs/`` -> theme and scene."""
 
 
@@ -137,6 +142,34 @@ def _trash(person: Person) -> None:
     person.keys("Right", "Delete")
 
 
+def _duplicates(person: Person) -> None:
+    person.keys("ctrl+3")
+    person.wait_for(r"Duplicates - \d+ groups")
+
+
+def _marked(person: Person) -> None:
+    _duplicates(person)
+    person.keys("r")
+    person.wait_for("^Mark by rule")
+    person.screen.confirm("^Mark by rule")
+    person.wait_for("Duplicates")
+
+
+def _removal(person: Person) -> None:
+    _marked(person)
+    person.keys("Delete")
+    person.wait_for("^Move to the trash")
+    person.screen.confirm("^Move to the trash")
+    person.wait_for("Duplicates")
+
+
+def _decided(person: Person) -> None:
+    _duplicates(person)
+    person.keys("Right", "k", "Right", "n")
+    person.screen.rest()
+    person.keys("d")
+
+
 SCENES = [
     Scene("first-launch", "empty", _nothing),
     Scene("empty-favourites", "empty", lambda person: person.keys("ctrl+2")),
@@ -153,7 +186,18 @@ SCENES = [
     Scene("viewer", "some", _viewer),
     Scene("viewer-zoomed", "some", lambda person: (_viewer(person), person.keys("plus", "plus", "plus"))),
     Scene("favourites", "some", lambda person: person.keys("ctrl+2")),
-    Scene("duplicates", "some", lambda person: person.keys("ctrl+3")),
+    Scene("no-duplicates", "empty", lambda person: person.keys("ctrl+3")),
+    Scene("duplicates", "copies", _duplicates),
+    Scene("duplicates-rule", "copies", lambda person: (_duplicates(person), person.keys("r")), dialog="Mark by rule"),
+    Scene("duplicates-menu", "copies", lambda person: (_duplicates(person), person.click(400, 260, 3))),
+    Scene("duplicates-marked", "copies", _marked, after=["u"]),
+    Scene("compare", "copies", lambda person: (_duplicates(person), person.keys("Right", "Right", "space"))),
+    Scene("compare-difference", "copies", lambda person: (_duplicates(person), person.keys("Right", "space", "3"))),
+    Scene(
+        "compare-zoomed", "copies", lambda person: (_duplicates(person), person.keys("Right", "space", *["plus"] * 3))
+    ),
+    Scene("decided", "copies", _decided, dialog="Decided", after=["Escape", "ctrl+z", "ctrl+z"]),
+    Scene("duplicates-removed", "copies", _removal, after=["ctrl+z"]),
     Scene("problems", "some", lambda person: person.keys("ctrl+4")),
     Scene("offline", "some", lambda person: (person.search("is:offline"), person.keys("Down", "Home"))),
     Scene("context-menu", "some", lambda person: (_choose_first(person), person.click(400, 220, 3))),

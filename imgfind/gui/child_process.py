@@ -1,8 +1,9 @@
 """One imgfind command in a process of its own, and what it says.
 
 The child gets a session of its own, so that Ctrl-C in the terminal of the window does not reach it, and so that it can
-be killed with everything it started. Owns the process and its pipe; does not know what the lines mean. GUI thread, but
-for one thread that reads.
+be killed with everything it started. It ends by itself when this program is gone, even where that was killed: then the
+pipe closes that it has for its standard input. Owns the process and its pipes; does not know what the lines mean. GUI
+thread, but for one thread that reads.
 """
 
 import contextlib
@@ -20,6 +21,10 @@ from typing import IO, Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 IMGFIND = (sys.executable, "-P", "-m", "imgfind")
+
+ENDS_WITH_INPUT = "IMGFIND_ENDS_WITH_INPUT"
+"""Set for children: ``imgfind`` then ends when its standard input does, which is a pipe from here, unless it has read a
+byte before."""
 
 GRACE_S = 10.0
 """A batch is half a second's work, but loading a large model or hashing it cannot be interrupted."""
@@ -101,6 +106,12 @@ class ChildProcess(QObject):
             else:
                 self._process.kill()
 
+    def let_go(self) -> None:
+        """Let the child live on when this program ends."""
+        assert self._process.stdin is not None, "opened as a pipe"
+        with contextlib.suppress(OSError, ValueError):  # it has ended
+            self._process.stdin.write(b"\n")
+
     def finish(self, wait_s: float) -> None:
         """Stop, and wait for the end without an event loop: for a window that is gone already."""
         self._grace.stop()
@@ -123,6 +134,8 @@ class ChildProcess(QObject):
                     self._lines.append(said)
                     self._tell()
         self._ending = Ending(self._process.wait(), last_words, self._killed)
+        assert self._process.stdin is not None, "opened as a pipe"
+        self._process.stdin.close()
         self._tell(once_more=True)
 
     def _tell(self, *, once_more: bool = False) -> None:
@@ -149,10 +162,13 @@ def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
     if sys.platform == "win32":
         options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     # The same modules as here, whatever folder is the current one.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+        ENDS_WITH_INPUT: "1",
+    }
     return subprocess.Popen(  # noqa: S603 - our own program
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         bufsize=0,

@@ -81,7 +81,7 @@ class CompareView(QWidget):
         assert spot.member is not None, "a photo is compared with the kept one"
         standing = verdict_words.standing(spot.member)
         self._title.set_text(f"{standing} · {place}")
-        self._kept.show_photo(self.tr("Kept: {}").format(spot.group.reason), spot.group.kept)
+        self._kept.show_photo(self.tr("Kept: {}").format(verdict_words.reasons(spot.group)), spot.group.kept)
         self._member.show_photo(self.tr("{}, to be removed").format(standing) if marked else standing, spot.photo)
         key = _key(spot)
         self._next = _key(following) if following is not None and following.member is not None else None
@@ -272,7 +272,7 @@ class _Words(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines = [ElidedLabel() for _ in range(4)]
+        self._lines = [ElidedLabel(cut=Qt.TextElideMode.ElideRight), *(ElidedLabel() for _ in range(3))]
         font = self.font()
         font.setPointSizeF(_SMALLER * font.pointSizeF())
         layout = QVBoxLayout(self)

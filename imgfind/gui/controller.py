@@ -15,7 +15,7 @@ from imgfind.core.paths import displayed
 from imgfind.core.query import ImageTerm, Query, unparse
 from imgfind.core.records import Listing, PhotoId
 from imgfind.gui import window_actions
-from imgfind.gui.drops import copied, folders_in
+from imgfind.gui.drops import copied, folders_among, maybe_folders
 from imgfind.gui.empty_page import EmptyState
 from imgfind.gui.finder import Finder
 from imgfind.gui.navigation import Navigation
@@ -44,7 +44,8 @@ class Controller(QObject):
         self.finder = Finder(window.runner, self)
         self.navigation = Navigation(self.finder, self)
         self.saved = SavedSearches(window.runner, window)
-        self.photo_actions = PhotoActions(window.runner, window.photos.chosen, window.photos.grid)
+        photos = window.photos
+        self.photo_actions = PhotoActions(window.runner, photos.chosen, photos.grid, photos.model.copies_unseen)
         self.actions = window_actions.add_actions(window, self._entries())
         self.actions["quit"].setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)  # from the settings as well
 
@@ -78,6 +79,8 @@ class Controller(QObject):
         grid.open_requested.connect(lambda row: actions.open_file(photos.model.photo_id(row)))
         grid.context_requested.connect(lambda point: actions.menu(self._window).popup(point))
         grid.end_reached.connect(self._on_end_reached)
+        grid.copies_toggled.connect(self._on_chosen)
+        actions.copies_requested.connect(lambda: grid.toggle_copies(grid.current_row()))
         grid.view_moved.connect(lambda: self.navigation.note_row(grid.visible_rows().start))
         grid.zoomed.connect(self._window.zoom.setValue)
         photos.empty.add_folder_requested.connect(self._window.work.choose_folder)
@@ -120,8 +123,11 @@ class Controller(QObject):
 
     def _connect_duplicates(self) -> None:
         page, groups, actions = self._window.duplicates, self._window.duplicates.on_groups, self.photo_actions
+        page.found_changed.connect(self._tell_where)
         page.current_changed.connect(lambda _photo_id: self._on_chosen())
         page.work.failed.connect(self._window.messages.show_error)
+        page.work.count_changed.connect(self._window.sidebar.refresh)
+        self._window.work.search.found.connect(self._window.sidebar.refresh)
         groups.removed.connect(actions.tell_removal)
         groups.marked.connect(actions.mark)
         groups.told.connect(self._window.messages.show_note)
@@ -130,7 +136,6 @@ class Controller(QObject):
         actions.changed.connect(lambda _photo_ids: page.refresh())
         page.view.zoomed.connect(self._window.zoom.setValue)
         self._window.zoom.valueChanged.connect(page.view.set_thumb_px)
-        self._window.work.indexer.finished.connect(lambda _summary: page.work.update())
 
     def _connect_library(self) -> None:
         work, sidebar = self._window.work, self._window.sidebar
@@ -211,8 +216,10 @@ class Controller(QObject):
             return
         if self.navigation.place is not None:
             self._window.count.clear()
-            is_problems = self.navigation.place.kind is PlaceKind.PROBLEMS
-            self._window.tell(self.tr("Problems") if is_problems else self.tr("Duplicates"))
+            if self.navigation.place.kind is PlaceKind.PROBLEMS:
+                self._window.tell(self.tr("Problems"))
+            else:
+                self._window.tell(self.tr("Duplicates"), self._window.duplicates.found)
             return
         found = self._found()
         shown = _shown(self._query) or self.tr("All photos")
@@ -220,7 +227,7 @@ class Controller(QObject):
         self._window.tell(shown, found)
 
     def _found(self) -> str:
-        listing = self._window.photos.model.listing
+        listing = self._window.photos.model.found
         count = len(listing.photo_ids)
         if listing.scores is None or not listing.sections:
             return counted(count, self.tr("photo"), self.tr("photos")) if count else ""
@@ -237,6 +244,7 @@ class Controller(QObject):
     def _on_chosen(self) -> None:
         photos, inspector = self._window.photos, self._window.inspector
         chosen = photos.chosen() if self.navigation.place is None else []
+        self.photo_actions.show_copies(photos.standing())
         self.photo_actions.enable(len(chosen))
         if self._window.pages.currentWidget() is self._window.duplicates:
             spot = self._window.duplicates.current()
@@ -283,10 +291,18 @@ class Controller(QObject):
             self._window.messages.show_note(self.tr("There is no picture on the clipboard."))
 
     def take(self, mime: QMimeData) -> bool:
-        folders = folders_in(mime)
-        if folders:
-            self._window.work.add_folders(folders)
-        return self._window.bar.take(mime) or bool(folders)
+        """Search by the pictures, and add the folders, that were dropped or copied; tell whether there may be any."""
+        paths, is_taken = maybe_folders(mime), self._window.bar.take(mime)
+
+        def done(folders: list[str]) -> None:
+            if folders:
+                self._window.work.add_folders(folders)
+            elif not is_taken:
+                self._window.messages.show_note(self.tr("Neither a picture nor a folder can be found there."))
+
+        if paths:
+            self._runner.run(Lane.READ, lambda _library: folders_among(paths), done, owner=self)
+        return is_taken or bool(paths)
 
     def clear(self) -> None:
         """Show all photos again."""
@@ -295,6 +311,10 @@ class Controller(QObject):
     def _go(self, place: Place) -> None:
         self._window.sidebar.select(place)
         self.navigation.show_place(place)
+
+    def _review_duplicates(self) -> None:
+        self._go(DUPLICATES)
+        self._window.duplicates.take_keyboard()
 
     def _save_search(self) -> None:
         self.saved.ask_name(self.navigation.query)
@@ -313,6 +333,11 @@ class Controller(QObject):
 
     def _toggle_inspector(self) -> None:
         self._window.inspector.setVisible(self._window.inspector.isHidden())
+
+    def _collapse(self) -> None:
+        self.finder.set_collapsing(self.actions["collapse"].isChecked())
+        if self.navigation.place is None:
+            self.finder.refresh_now()
 
     def _toggle_full_screen(self) -> None:
         self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)
@@ -333,7 +358,7 @@ class Controller(QObject):
             Entry("forward", self.tr("Forward"), "arrow-right", ("Alt+Right", "Forward"), self.navigation.forward),
             Entry("all", self.tr("All photos"), "images", ("Ctrl+1",), lambda: self._go(ALL_PHOTOS)),
             Entry("favourites", self.tr("Favourites"), "heart", ("Ctrl+2",), lambda: self._go(FAVOURITES)),
-            Entry("duplicates", self.tr("Duplicates"), "copy", ("Ctrl+3",), lambda: self._go(DUPLICATES)),
+            Entry("duplicates", self.tr("Duplicates"), "copy", ("Ctrl+3",), self._review_duplicates),
             Entry("problems", self.tr("Problems"), "triangle-alert", ("Ctrl+4",), lambda: self._go(PROBLEMS)),
             Entry("sidebar", self.tr("Sidebar"), "panel-left", ("F9",), self._toggle_sidebar),
             Entry("inspector", self.tr("Details"), "panel-right", ("Ctrl+I",), self._toggle_inspector),
@@ -343,6 +368,7 @@ class Controller(QObject):
             Entry("undo", self.tr("Undo"), "undo-2", ("Ctrl+Z",), self._undo),
             Entry("larger", self.tr("Larger thumbnails"), "zoom-in", ("Ctrl++", "Ctrl+="), lambda: self._zoom_by(32)),
             Entry("smaller", self.tr("Smaller thumbnails"), "zoom-out", ("Ctrl+-",), lambda: self._zoom_by(-32)),
+            Entry("collapse", self.tr("Collapse copies"), "", ("Ctrl+E",), self._collapse, is_checkable=True),
             Entry("full_screen", self.tr("Full screen"), "maximize-2", ("F11",), self._toggle_full_screen),
             Entry("settings", self.tr("Settings…"), "settings", ("Ctrl+,",), self._window.work.show_settings),
             Entry("shortcuts", self.tr("Keyboard shortcuts"), "circle-help", ("F1",), self._show_shortcuts),

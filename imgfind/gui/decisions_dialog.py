@@ -1,6 +1,8 @@
-"""What was decided about pairs of photos, and the way to take it back. GUI thread only."""
+"""What was decided about photos that show the same, and the way to take it back. GUI thread only."""
 
 import contextlib
+import os
+from typing import NamedTuple
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
@@ -17,10 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from imgfind.core import Library
-from imgfind.core.deduplicating import Decided, HashPair
+from imgfind.core.paths import displayed
 from imgfind.core.thumbs import Previews
-from imgfind.gui import texts
-from imgfind.gui.icons import icon
+from imgfind.gui import texts, theme
 from imgfind.gui.tasks import Lane, TaskRunner
 
 _MOST = 500
@@ -30,14 +31,24 @@ _GAP_PX = 4
 _BATCH = 16
 
 
+class _Row(NamedTuple):
+    """A decision about pictures of these hashes, or the choice of this number to keep one."""
+
+    decided_at: str
+    what: str
+    hashes: tuple[bytes, ...]
+    choice_id: int | None = None
+    detail: str = ""
+
+
 class DecisionsDialog(QDialog):
-    """The pairs that were decided about, the last one first.
+    """The pairs that were decided about, and the photos that were chosen to be kept, the last one first.
 
     Signals:
-        take_back_requested(list): the pairs of hashes to be forgotten.
+        take_back_requested(list, list): the pairs of hashes, and the numbers of the choices, to be forgotten.
     """
 
-    take_back_requested = Signal(object)
+    take_back_requested = Signal(object, object)
 
     def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,7 +60,7 @@ class DecisionsDialog(QDialog):
         self._list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._list.setUniformItemSizes(True)
         self._list.setAccessibleName(self.tr("Decisions"))
-        self._back = QPushButton(icon("undo-2"), self.tr("Take back"))
+        self._back = QPushButton(self.tr("Take back"))
         self._back.setEnabled(False)
         self._back.clicked.connect(self._take_back)
         self._list.itemSelectionChanged.connect(lambda: self._back.setEnabled(bool(self._list.selectedItems())))
@@ -60,6 +71,7 @@ class DecisionsDialog(QDialog):
         layout.addWidget(self._words)
         layout.addWidget(self._list, 1)
         layout.addWidget(buttons)
+        theme.without_icons(self)
         self.resize(460, 420)
         self.refresh()
 
@@ -67,29 +79,34 @@ class DecisionsDialog(QDialog):
         """Read the decisions again."""
         self._runner.run(
             Lane.READ,
-            lambda library: library.duplicates.decisions()[:_MOST],
+            _rows,
             self._on_read,
             key=(self, "read"),
             owner=self,
         )
 
-    def _on_read(self, decisions: list[Decided]) -> None:
+    def _on_read(self, rows: list[_Row]) -> None:
         self._list.clear()
         self._words.setText(
-            self.tr("These pairs are no longer shown as duplicates.") if decisions else self.tr("Nothing was decided.")
+            self.tr("Taken back, it is as if it had never been decided.") if rows else self.tr("Nothing was decided.")
         )
-        for decided in decisions:
-            what = self.tr("Not duplicates") if decided.decision == "different" else self.tr("Both are kept")
-            item = QListWidgetItem(f"{what}\n{texts.moment(decided.decided_at[:16])}")
-            item.setData(Qt.ItemDataRole.UserRole, (decided.hash_a, decided.hash_b))
+        words = {
+            "different": self.tr("Not duplicates"),
+            "keep": self.tr("Both are kept"),
+            "chosen": self.tr("Chosen to be kept"),
+        }
+        for row in rows:
+            told = " · ".join(filter(None, (row.detail, texts.moment(row.decided_at[:16]))))
+            item = QListWidgetItem(f"{words[row.what]}\n{told}")
+            item.setData(Qt.ItemDataRole.UserRole, row)
             item.setSizeHint(QSize(0, _EDGE_PX + 2 * _GAP_PX))
             self._list.addItem(item)
         self._load(0)
 
     def _load(self, first: int) -> None:
         rows = range(first, min(first + _BATCH, self._list.count()))
-        pairs: list[HashPair] = [self._list.item(row).data(Qt.ItemDataRole.UserRole) for row in rows]
-        if not pairs:
+        shown = [self._list.item(row).data(Qt.ItemDataRole.UserRole).hashes for row in rows]
+        if not shown:
             return
 
         def done(images: list[QImage]) -> None:
@@ -101,17 +118,33 @@ class DecisionsDialog(QDialog):
 
         scale = self.devicePixelRatioF()
         self._runner.run(
-            Lane.PICTURES, lambda library: _pictures(library, pairs, scale), done, key=(self, "load"), owner=self
+            Lane.PICTURES, lambda library: _pictures(library, shown, scale), done, key=(self, "load"), owner=self
         )
 
     def _take_back(self) -> None:
-        self.take_back_requested.emit([item.data(Qt.ItemDataRole.UserRole) for item in self._list.selectedItems()])
+        rows: list[_Row] = [item.data(Qt.ItemDataRole.UserRole) for item in self._list.selectedItems()]
+        self.take_back_requested.emit(
+            [row.hashes for row in rows if row.choice_id is None],
+            [row.choice_id for row in rows if row.choice_id is not None],
+        )
 
 
-def _pictures(library: Library, pairs: list[HashPair], scale: float) -> list[QImage]:
-    """Return a picture of each pair. Runs in a worker."""
+def _rows(library: Library) -> list[_Row]:
+    """Return what was decided last. Runs in a worker."""
+    decided = [
+        _Row(each.decided_at, each.decision, (each.hash_a, each.hash_b)) for each in library.duplicates.decisions()
+    ]
+    chosen = [
+        _Row(each.chosen_at, "chosen", (each.content_hash,), each.choice_id, displayed(os.path.basename(each.path)))
+        for each in library.duplicates.choices()
+    ]
+    return sorted(decided + chosen, key=lambda row: row.decided_at, reverse=True)[:_MOST]
+
+
+def _pictures(library: Library, shown: list[tuple[bytes, ...]], scale: float) -> list[QImage]:
+    """Return a picture of each pair, or single one. Runs in a worker."""
     with contextlib.closing(Previews(library.folder, readonly=True)) as previews:
-        return [_side_by_side([previews.get(each) for each in pair], scale) for pair in pairs]
+        return [_side_by_side([previews.get(each) for each in hashes], scale) for hashes in shown]
 
 
 def _side_by_side(jpegs: list[bytes | None], scale: float) -> QImage:

@@ -1,6 +1,8 @@
-"""What is dropped onto the window, or lies on the clipboard. GUI thread."""
+"""What is dropped onto the window, or lies on the clipboard. GUI thread, but for :func:`folders_among`."""
 
+import mimetypes
 import os
+from collections.abc import Sequence
 
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication
@@ -14,7 +16,12 @@ def copied() -> QMimeData:
     return mime if mime is not None else QMimeData()
 
 
-def folders_in(mime: QMimeData) -> list[str]:
-    """Return the folders of this machine among what was dropped."""
+def maybe_folders(mime: QMimeData) -> list[str]:
+    """Return what may be folders of this machine, told by the names: a dead network drive takes minutes to answer."""
     found = (local_path(url) for url in mime.urls())
-    return [path for path in found if path and os.path.isdir(path)]
+    return [path for path in found if path and mimetypes.guess_type(path, strict=False)[0] is None]
+
+
+def folders_among(paths: Sequence[str]) -> list[str]:
+    """Return which of these are folders. Runs in a worker."""
+    return [path for path in paths if os.path.isdir(path)]

@@ -13,6 +13,7 @@ from imgfind.core.grouping import DUPLICATES, Group
 from imgfind.core.records import Label
 from imgfind.gui import texts
 from imgfind.gui.compare_view import CompareView
+from imgfind.gui.duplicate_search import DuplicateSearch
 from imgfind.gui.duplicates_work import DuplicatesWork
 from imgfind.gui.empty_page import EmptyPage, EmptyState
 from imgfind.gui.groups_model import GroupsModel
@@ -32,12 +33,15 @@ class DuplicatesPage(QStackedWidget):
 
     Signals:
         current_changed(object): the keyboard is at another photo, None at none.
+        found_changed(): :attr:`found` is another.
     """
 
     current_changed = Signal(object)
+    found_changed = Signal()
 
-    def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
+    def __init__(self, runner: TaskRunner, search: DuplicateSearch, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._search = search
         self.work = DuplicatesWork(runner, self)
         self.review = Review()
         self.loader = ThumbLoader(runner, self)
@@ -46,9 +50,12 @@ class DuplicatesPage(QStackedWidget):
         self.on_groups = ReviewActions(runner, self.work, self.review, self.view)
         self.compare = CompareView(runner, [self.on_groups.action(name) for name in ("keep", "mark", "different")])
         self.filters = ReviewFilters()
-        self.lines = (WorkLine(can_pause=False), WorkLine(can_pause=False))
-        """What goes on: looking for duplicates, and removing them."""
+        self.line = WorkLine(can_pause=False)
+        """Tells how far removing is."""
         self._is_outdated = True
+        self._is_read = False
+        """Whether it is known what there is."""
+        self._wants_keyboard = False
         self._title = QLabel()
         font = self._title.font()
         font.setPointSizeF(1.25 * font.pointSizeF())
@@ -65,11 +72,23 @@ class DuplicatesPage(QStackedWidget):
         self._is_outdated = True
         if self.isVisible():
             self._is_outdated = False
-            self.work.read(self.on_groups.wish)
+            self.work.read(self.on_groups.prefer, is_partial=self._search.state != "idle")
+
+    def take_keyboard(self) -> None:
+        """Let the keys act on the groups, as soon as there are some."""
+        self._wants_keyboard = not self.review.groups
+        if self.review.groups:
+            (self.compare if self.currentWidget() is self.compare else self.view).setFocus()
 
     def current(self) -> Spot | None:
         """Return the photo the keyboard is at, and its group."""
         return self.on_groups.current()
+
+    @property
+    def found(self) -> str:
+        """Return how many groups are shown, in words; nothing where there are none."""
+        groups = len(self.review.groups)
+        return texts.counted(groups, self.tr("group"), self.tr("groups")) if groups else ""
 
     def _button(self, name: str) -> QPushButton:
         action = self.on_groups.action(name)
@@ -106,7 +125,8 @@ class DuplicatesPage(QStackedWidget):
     def _connect(self) -> None:
         work, actions, view = self.work, self.on_groups, self.view
         work.groups_read.connect(self._on_read)
-        work.groups_outdated.connect(self.refresh)
+        self._search.found.connect(self.refresh)
+        self._search.looked.connect(self._on_looked)
         actions.outdated.connect(self.refresh)
         actions.reviewed.connect(lambda: self._show_review(keep=True))
         actions.marks_changed.connect(self._on_marks)
@@ -119,20 +139,25 @@ class DuplicatesPage(QStackedWidget):
         self.compare.closed.connect(self._leave_comparison)
         self.compare.walked.connect(self._walk)
         self.compare.group_walked.connect(self._walk_groups)
-        work.search.state_changed.connect(lambda _state: self._tell_why_empty())
-        for task, line, what in (
-            (work.search, self.lines[0], self.tr("Looking for duplicates")),
-            (work.removal, self.lines[1], self.tr("Removing")),
-        ):
-            task.state_changed.connect(lambda state, line=line, what=what: line.set_state(state, what))
-            task.progressed.connect(
-                lambda now, line=line, what=what: line.show_progress(replace(now, per_s=None), what)
-            )
-            line.cancel_requested.connect(task.cancel)
+        self._search.state_changed.connect(self._on_search)
+        removal, line = work.removal, self.line
+        removal.state_changed.connect(lambda state: line.set_state(state, self.tr("Removing")))
+        removal.progressed.connect(lambda now: line.show_progress(replace(now, per_s=None), self.tr("Removing")))
+        line.cancel_requested.connect(removal.cancel)
+
+    def _on_search(self, state: str) -> None:
+        self.on_groups.is_partial = state != "idle"
+        self._tell_why_empty()
+
+    def _on_looked(self) -> None:
+        """Read the groups, if others may have come since: now it is known whether all of them are known."""
+        if self._is_outdated:
+            self.refresh()
 
     # What is shown
 
     def _on_read(self, groups: list[Group]) -> None:
+        self._is_read = True
         self.review.set_groups(groups)
         self._show_review(keep=True)
 
@@ -145,10 +170,12 @@ class DuplicatesPage(QStackedWidget):
         self.filters.show_counts(self.review)
         self._say()
         has_groups = bool(self.review.groups)
-        self._below.setCurrentWidget(self.view if has_groups else self._empty)
+        self._below.setCurrentWidget(self.view if has_groups or not self._is_read else self._empty)
         self._tell_why_empty()
         if has_groups and self.view.current_row() < 0:
             self.view.select_row(0)
+        if self._wants_keyboard and self.isVisible():
+            self.take_keyboard()
         self._on_current(self.view.current_row())  # a model that is set anew tells nothing of it
         self._follow()
 
@@ -164,28 +191,33 @@ class DuplicatesPage(QStackedWidget):
             self._show_comparison()
 
     def _tell_why_empty(self) -> None:
-        self._empty.show_state(EmptyState.NO_DUPLICATES, self._why_empty())
+        if not self.review.is_empty:
+            self._empty.show_state(
+                EmptyState.NO_DUPLICATES, self.tr("None of this kind; the filters above hide others.")
+            )
+        elif self._search.state == "idle":
+            stopped = self.tr("Looking for them was stopped. It goes on when this page is opened again.")
+            self._empty.show_state(EmptyState.NO_DUPLICATES, stopped if self._search.is_cancelled else "")
+        else:
+            waits = self.tr("It begins when indexing has ended.") if self._search.state == "waiting" else ""
+            self._empty.show_state(EmptyState.LOOKING_FOR_DUPLICATES, waits)
 
     def _say(self) -> None:
         """Say how much there is, and what is marked of it."""
         groups = self.review.groups
-        count = texts.counted(len(groups), self.tr("group"), self.tr("groups"))
-        if self.review.shown.labels <= DUPLICATES:
+        count = self.found
+        if groups and self.review.shown.labels <= DUPLICATES:
             count = self.tr("{0}, {1} to gain").format(count, texts.size(self.review.gain_bytes))
         self._title.setText(count)
+        self.found_changed.emit()
         marked, size = self.review.marked_count, texts.size(self.review.marked_bytes)
         remove = self.tr("Remove {0} ({1})").format(texts.photos(marked), size)
         self._buttons["remove"].setText(remove if marked else self.tr("Remove what is marked"))
         for name in ("remove", "unmark"):
             self._buttons[name].setEnabled(marked > 0)
+        for part in (self.filters, *(self._buttons[name] for name in ("rule", "unmark", "remove"))):
+            part.setVisible(not self.review.is_empty)
         self._buttons["rule"].setEnabled(bool(groups) and Label.SAME_SCENE not in self.review.shown.labels)
-
-    def _why_empty(self) -> str:
-        if self.work.search.is_running:
-            return self.tr("Looking for duplicates; they appear here as they are found.")
-        if not self.review.is_empty:
-            return self.tr("None of this kind; the filters above hide others.")
-        return self.tr("No two photos in the library show the same picture.")
 
     def _on_current(self, row: int) -> None:
         spot = self.review.at(row) if row >= 0 else None
@@ -266,6 +298,4 @@ class DuplicatesPage(QStackedWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.work.update()
-        if self._is_outdated:
-            self.refresh()
+        self._search.look()

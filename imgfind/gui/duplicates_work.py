@@ -1,12 +1,11 @@
-"""What the library does about duplicates: looks for them, reads the groups, notes decisions, removes. GUI thread only.
+"""What the library does about duplicates that were found: reads the groups, notes decisions, removes. GUI thread only.
 
-Looking for them and removing take their time; they run in lanes of their own and can be stopped, with all they have
-done until then kept.
+Removing takes its time; it can be stopped, with all that is done until then kept.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -15,7 +14,7 @@ from imgfind.core import Cancelled, ImgfindError, Job, Library, Progress
 from imgfind.core.deduplicating import ALL_LABELS, Decision, HashPair
 from imgfind.core.grouping import Group
 from imgfind.core.keeping import Preference
-from imgfind.core.records import PhotoId
+from imgfind.core.records import Label, PhotoId
 from imgfind.core.removing import Removal
 from imgfind.gui.tasks import Lane, TaskRunner
 
@@ -93,69 +92,58 @@ class LongTask(QObject):
             self.progressed.emit(progress)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How groups are to be made: the rules of the user, and the photos chosen to be kept."""
-
-    prefer: tuple[Preference, ...] = ()
-    kept: frozenset[PhotoId] = frozenset()
-
-
 class DuplicatesWork(QObject):
     """The duplicates of one library.
 
     Signals:
         groups_read(list): all groups there are.
-        groups_outdated(): there may be others now.
+        count_changed(): there are other numbers of groups than were known.
         removed(Removal, list): what was removed, and the photos that were to go.
         failed(str): why something could not be done.
     """
 
     groups_read = Signal(object)
-    groups_outdated = Signal()
+    count_changed = Signal()
     removed = Signal(object, object)
     failed = Signal(str)
 
     def __init__(self, runner: TaskRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._runner = runner
-        self._wanted_again = False
-        self.search = LongTask(runner, Lane.PATIENT, self)
-        """Looks for duplicates among what is new."""
         self.removal = LongTask(runner, Lane.WRITE, self)
-
-    def update(self) -> None:
-        """Look for duplicates among what is new, and read the groups again where there are some."""
-        if self.search.is_running:
-            self._wanted_again = True
-            return
-        self._runner.run(Lane.READ, lambda library: library.duplicates.is_due(), self._on_due, key=self, owner=self)
 
     def cancel(self) -> None:
         """Stop what goes on: the window closes."""
-        self.search.cancel()
         self.removal.cancel()
 
-    def read(self, wish: Wish) -> None:
-        """Read the groups."""
+    def read(self, prefer: Sequence[Preference], *, is_partial: bool) -> None:
+        """Read the groups; ``is_partial`` where more are being looked for: then nothing is compared here."""
         self._runner.run(
             Lane.QUERY,
-            lambda library: read_groups(library, wish),
-            self.groups_read.emit,
+            lambda library: counted_groups(library, prefer, is_partial=is_partial),
+            self._on_read,
             failed=self._fail,
             key=(self, "groups"),
             owner=self,
         )
 
-    def keep(self, group: Group, photo_id: PhotoId, done: Callable[[Group], None]) -> None:
-        """Have another photo of ``group`` kept, and the others verified against it."""
+    def count(self, groups: Sequence[Group]) -> None:
+        """Have the number of groups remembered, as a decision has left them."""
         self._runner.run(
-            Lane.QUERY,
-            lambda library: library.duplicates.kept_instead(group, photo_id),
-            done,
-            failed=self._fail,
-            owner=self,
+            Lane.WRITE, lambda library: noted_count(library, groups), self._on_counted, failed=self._fail, owner=self
         )
+
+    def keep(self, group: Group, photo_id: PhotoId, done: Callable[[tuple[Group, int]], None]) -> None:
+        """Have another photo of ``group`` kept, and the others verified against it.
+
+        ``done`` gets the group, and the number of the choice that :meth:`take_back` takes.
+        """
+
+        def work(library: Library) -> tuple[Group, int]:
+            other = library.duplicates.kept_instead(group, photo_id)
+            return other, library.duplicates.choose(photo_id)
+
+        self._runner.run(Lane.QUERY, work, done, failed=self._fail, owner=self)
 
     def decide(
         self,
@@ -164,7 +152,7 @@ class DuplicatesWork(QObject):
         others: Sequence[PhotoId],
         done: Callable[[list[HashPair]], None],
     ) -> None:
-        """Note a decision between ``photo_ids`` and ``others``; ``done`` gets what :meth:`undecide` takes."""
+        """Note a decision between ``photo_ids`` and ``others``; ``done`` gets what :meth:`take_back` takes."""
         self._runner.run(
             Lane.WRITE,
             lambda library: library.duplicates.decide(decision, photo_ids, others),
@@ -173,15 +161,14 @@ class DuplicatesWork(QObject):
             owner=self,
         )
 
-    def undecide(self, decided: Sequence[HashPair], done: Callable[[], None]) -> None:
-        """Take decisions back."""
-        self._runner.run(
-            Lane.WRITE,
-            lambda library: library.duplicates.undecide(decided),
-            lambda _: done(),
-            failed=self._fail,
-            owner=self,
-        )
+    def take_back(self, decided: Sequence[HashPair], choice_ids: Sequence[int], done: Callable[[], None]) -> None:
+        """Forget decisions, and what was chosen to be kept."""
+
+        def work(library: Library) -> None:
+            library.duplicates.undecide(decided)
+            library.duplicates.unchoose(choice_ids)
+
+        self._runner.run(Lane.WRITE, work, lambda _: done(), failed=self._fail, owner=self)
 
     def remove(self, groups: Sequence[Group], *, permanent: bool = False) -> None:
         """Remove all members of ``groups``; the kept photos stay."""
@@ -197,32 +184,38 @@ class DuplicatesWork(QObject):
 
         self.removal.start(work, done, self._fail)
 
-    def _on_due(self, is_due: bool) -> None:
-        if is_due and not self.search.is_running:
-            self.search.start(
-                lambda library, job: library.duplicates.update(job), lambda _: self._on_searched(), self._fail
-            )
+    def _on_read(self, read: tuple[list[Group], bool]) -> None:
+        groups, is_news = read
+        self.groups_read.emit(groups)
+        self._on_counted(is_news)
 
-    def _on_searched(self) -> None:
-        self.groups_outdated.emit()
-        if self._wanted_again:
-            self._wanted_again = False
-            self.update()
+    def _on_counted(self, is_news: bool) -> None:
+        if is_news:
+            self.count_changed.emit()
 
     def _fail(self, error: ImgfindError) -> None:
         self.failed.emit(str(error))
 
 
-def read_groups(library: Library, wish: Wish) -> list[Group]:
-    """Return all groups, with the photos kept that were chosen to be. Runs in a worker."""
-    groups = library.duplicates.groups(ALL_LABELS, prefer=wish.prefer)
-    if not wish.kept:
-        return groups
-    made = []
-    for group in groups:
-        chosen = next((m.photo.photo_id for m in group.members if m.photo.photo_id in wish.kept), None)
-        made.append(group if chosen is None else library.duplicates.kept_instead(group, chosen))
-    return made
+def read_groups(library: Library, prefer: Sequence[Preference], *, is_partial: bool) -> list[Group]:
+    """Return all groups as rules make them. Runs in a worker."""
+    return library.duplicates.groups(ALL_LABELS, prefer=prefer, only_known=is_partial)
+
+
+def counted_groups(library: Library, prefer: Sequence[Preference], *, is_partial: bool) -> tuple[list[Group], bool]:
+    """Return all groups and have their number remembered; tell whether it is another one. Runs in a worker."""
+    groups = read_groups(library, prefer, is_partial=is_partial)
+    return groups, not (prefer or is_partial) and noted_count(library, groups)
+
+
+def noted_count(library: Library, groups: Sequence[Group]) -> bool:
+    """Have the number of groups of duplicates remembered; tell whether it is another one. Runs in a worker."""
+    count = sum(group.label is not Label.SAME_SCENE for group in groups)
+    is_news = count != library.photos.counts().duplicates
+    if is_news:
+        with contextlib.suppress(ImgfindError):  # a library that can only be read
+            library.duplicates.note_count(count)
+    return is_news
 
 
 def removed_until_stopped(library: Library, photo_ids: Sequence[PhotoId], remove: Callable[[], Removal]) -> Removal:

@@ -24,6 +24,7 @@ class EmptyState(enum.Enum):
     NOTHING_FOUND = enum.auto()
     NO_FAVOURITES = enum.auto()
     NO_DUPLICATES = enum.auto()
+    LOOKING_FOR_DUPLICATES = enum.auto()
     NO_PROBLEMS = enum.auto()
 
 
@@ -123,8 +124,10 @@ class EmptyPage(QWidget):
                 shown = (
                     "copy",
                     self.tr("No duplicates"),
-                    self.tr("No two files in the library are byte for byte the same."),
+                    self.tr("No two photos in the library show the same picture."),
                 )
+            case EmptyState.LOOKING_FOR_DUPLICATES:
+                shown = "copy", self.tr("Looking for duplicates"), self.tr("They appear here as they are found.")
             case EmptyState.NO_PROBLEMS:
                 shown = "check", self.tr("No problems"), self.tr("Files that cannot be read are listed here, and why.")
         return _Shown(*shown)

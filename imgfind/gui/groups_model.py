@@ -75,5 +75,4 @@ class GroupsModel(ResultsModel):
 
     def _in_full(self, row: int) -> str:
         spot = self.review.at(row)
-        lines = (paths.displayed(spot.photo.path), verdict_words.facts(spot.photo), verdict_words.standing(spot.member))
-        return texts.tip("\n".join(lines))
+        return texts.tip(verdict_words.in_full(spot.group, spot.member))

@@ -13,7 +13,6 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from imgfind.core import Progress
-from imgfind.core.store import CATALOGUE_FILE
 from imgfind.gui.child_process import IMGFIND, ChildProcess, Ending
 from imgfind.gui.preferences import Preferences
 
@@ -95,8 +94,8 @@ class Indexer(QObject):
         self.resume()
 
     def rescan(self) -> None:
-        """Bring the library up to date, unless the user has paused or cancelled or there is none yet."""
-        if self._state == "idle" and self._is_rescan_welcome and (self._library / CATALOGUE_FILE).exists():
+        """Bring the library up to date, unless the user has paused or cancelled."""
+        if self._state == "idle" and self._is_rescan_welcome:
             self.start()
 
     def use_model(self, name: str) -> None:
@@ -154,7 +153,9 @@ class Indexer(QObject):
         child, self._child = self._child, None
         if child is not None:
             child.ended.disconnect(self._on_ended)
-            if not self._preferences.keep_indexing or child.is_stopping:
+            if self._preferences.keep_indexing and not child.is_stopping:
+                child.let_go()
+            else:
                 child.finish(wait_s)
 
     @Slot()

@@ -1,9 +1,10 @@
-"""What goes on in the library behind the photos: indexing, fetching a model, folders that come and go.
+"""What goes on in the library behind the photos: indexing, looking for duplicates, fetching a model, folders.
 
 Joins the child processes to the lines that show them. GUI thread only.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from imgfind.core import ImgfindError, Library
 from imgfind.core.paths import displayed
 from imgfind.gui import theme
+from imgfind.gui.duplicate_search import DuplicateSearch
 from imgfind.gui.indexer import Indexer
 from imgfind.gui.model_fetch import ModelFetch
 from imgfind.gui.model_offer import ModelOffer
@@ -60,9 +62,11 @@ class LibraryWork(QObject):
         self._changes: list[tuple[_Change, Callable[[], None]]] = []
         self._preferences = preferences
         self.indexer = Indexer(folder, preferences, self)
+        self.search = DuplicateSearch(folder, runner, self.indexer, self)
         self.fetch = ModelFetch(folder, runner, self.indexer, self)
         self.line = WorkLine()
         self.fetch_line = WorkLine()
+        self.search_line = WorkLine(can_pause=False)
         self.offer = ModelOffer(runner, preferences, self.indexer, self.fetch)
         self._cap = PreviewsCap(runner, preferences, self)
         self._rescans = Rescans(self.indexer, self)
@@ -78,12 +82,14 @@ class LibraryWork(QObject):
     def begin(self) -> None:
         """Do what is to be done at the start: finish what a crash left, then bring the library up to date."""
 
-        def done(reports: list[str]) -> None:
+        def done(prepared: tuple[list[str], bool]) -> None:
+            reports, has_folders = prepared
             for report in reports:
                 self.told.emit(report)
             self.changed.emit()
             self.offer.refresh()
-            QTimer.singleShot(_PROCESSES_AFTER_MS, self._rescans.begin)
+            if has_folders:
+                QTimer.singleShot(_PROCESSES_AFTER_MS, self._rescans.begin)
 
         self._runner.run(Lane.WRITE, _prepared, done, failed=self._fail, owner=self)
         QTimer.singleShot(_PROCESSES_AFTER_MS, self._warm_up)
@@ -156,6 +162,7 @@ class LibraryWork(QObject):
     def close(self) -> None:
         """End the child processes, or leave them alone where the user chose so."""
         self.fetch.close(_LAST_WAIT_S)
+        self.search.close(_LAST_WAIT_S)
         self.indexer.close(_LAST_WAIT_S)
 
     def _confirm(self, question: str, consequence: str, action: str, change: _Change) -> None:
@@ -216,7 +223,17 @@ class LibraryWork(QObject):
             its_line.pause_requested.connect(work.pause)
             its_line.resume_requested.connect(work.resume)
             its_line.cancel_requested.connect(work.cancel)
+        self._connect_search()
         self._connect_fetch()
+
+    def _connect_search(self) -> None:
+        search, line, what = self.search, self.search_line, self.tr("Looking for duplicates")
+        # That it waits needs no telling: the line of what it waits for is there.
+        search.state_changed.connect(lambda state: line.set_state("running" if state == "running" else "idle", what))
+        search.progressed.connect(lambda progress: line.show_progress(replace(progress, per_s=None), what))
+        search.failed.connect(self.failed)
+        line.cancel_requested.connect(search.cancel)
+        self.indexer.finished.connect(lambda _summary: search.look())
 
     def _connect_fetch(self) -> None:
         fetch, line = self.fetch, self.fetch_line
@@ -251,7 +268,10 @@ class LibraryWork(QObject):
         self.failed.emit(str(error))
 
 
-def _prepared(library: Library) -> list[str]:
-    """Migrate an older library and finish what a crash left of a removal; return what there is to tell."""
+def _prepared(library: Library) -> tuple[list[str], bool]:
+    """Migrate an older library and finish what a crash left of a removal.
+
+    Returns what there is to tell, and whether there are folders to look through.
+    """
     library.photos.prepare()
-    return library.removing.recover()
+    return library.removing.recover(), library.photos.counts().roots > 0

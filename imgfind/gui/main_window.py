@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from imgfind.core.access import QUERIES_FOLDER
 from imgfind.gui.controller import Controller
-from imgfind.gui.drops import folders_in
+from imgfind.gui.drops import maybe_folders
 from imgfind.gui.duplicates_page import DuplicatesPage
 from imgfind.gui.inspector import Inspector
 from imgfind.gui.library_work import LibraryWork
@@ -48,10 +48,10 @@ class MainWindow(QMainWindow):
         self.bar = SearchBar(self.runner, folder / QUERIES_FOLDER)
         self.messages = MessageBar()
         self.photos = PhotosPage(self.runner)
-        self.duplicates = DuplicatesPage(self.runner)
         self.problems = ProblemsPage(self.runner)
         self.inspector = Inspector(self.runner)
         self.work = LibraryWork(folder, self.runner, preferences, self)
+        self.duplicates = DuplicatesPage(self.runner, self.work.search)
         self.removal_line = WorkLine(can_pause=False)
         self.controller = Controller(self)
         self.count = QLabel()
@@ -98,7 +98,8 @@ class MainWindow(QMainWindow):
         column.addWidget(self.work.offer)
         column.addWidget(self.messages)
         column.addWidget(self.pages, 1)
-        for line in (self.work.fetch_line, self.work.line, self.removal_line, *self.duplicates.lines):
+        work = self.work
+        for line in (work.fetch_line, work.line, work.search_line, self.removal_line, self.duplicates.line):
             column.addWidget(line)
         column.addLayout(self._bottom())
         for part, name in ((self.sidebar, "sidebar"), (centre, "centre"), (self.inspector, "inspector")):
@@ -148,7 +149,7 @@ class MainWindow(QMainWindow):
         groups = (
             ("add_folder", "update"),
             ("save_search", "undo"),
-            ("sidebar", "inspector", "full_screen"),
+            ("sidebar", "inspector", "collapse", "full_screen"),
             ("settings", "shortcuts", "about", "quit"),
         )
         for number, names in enumerate(groups):
@@ -160,7 +161,7 @@ class MainWindow(QMainWindow):
     # Qt
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.source() is None and (self.bar.accepts(event.mimeData()) or folders_in(event.mimeData())):
+        if event.source() is None and (self.bar.accepts(event.mimeData()) or maybe_folders(event.mimeData())):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -194,6 +195,8 @@ class MainWindow(QMainWindow):
         self.photos.grid.set_thumb_px(preferences.thumb_px)
         self.duplicates.view.set_thumb_px(preferences.thumb_px)
         self.photos.grid.set_captions(preferences.captions)
+        self.controller.actions["collapse"].setChecked(preferences.collapse_copies)
+        self.controller.finder.set_collapsing(preferences.collapse_copies)
 
     def _keep(self) -> None:
         preferences = self._preferences
@@ -202,6 +205,7 @@ class MainWindow(QMainWindow):
         preferences.sidebar_shown = not self.sidebar.isHidden()
         preferences.inspector_shown = not self.inspector.isHidden()
         preferences.thumb_px = self.zoom.value()
+        preferences.collapse_copies = self.controller.actions["collapse"].isChecked()
         preferences.save()
 
 

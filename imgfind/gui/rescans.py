@@ -35,14 +35,13 @@ class Rescans(QObject):
         app.applicationStateChanged.connect(self._on_application_state_changed)
 
     def begin(self) -> None:
-        """Have the first look, and others from now on."""
+        """Have the first look, and others from now on, as after any other run."""
         self._timer.start()
         self._indexer.rescan()
 
     @Slot(str)
     def _on_state_changed(self, _state: str) -> None:
-        if self._timer.isActive():
-            self._timer.start()  # counts from the end of the last run
+        self._timer.start()  # counts from the end of the last run
 
     @Slot(Qt.ApplicationState)
     def _on_application_state_changed(self, state: Qt.ApplicationState) -> None:

@@ -16,6 +16,7 @@ from imgfind.core import paths
 from imgfind.core.grouping import DUPLICATES, Group, Member
 from imgfind.core.records import IdArray, Label, PhotoId
 from imgfind.core.store.rows import GroupedPhoto
+from imgfind.core.wording import Reason
 
 ALIKE = frozenset({Label.IDENTICAL, Label.SAME_PIXELS, Label.RE_ENCODED})
 """What a rule marks unless more is asked for: nothing is lost with these but bytes."""
@@ -161,10 +162,10 @@ class Review:
         """Tell whether a photo is to go."""
         return photo_id in self._marked
 
-    def why_not(self, spot: Spot) -> str | None:
+    def why_not(self, spot: Spot) -> str | Reason | None:
         """Return why a photo cannot be marked, None if it can.
 
-        ``kept`` here or ``elsewhere``, ``offline`` (the one to keep), else a reason of the core's in words.
+        ``kept`` here or ``elsewhere``, ``offline`` (the one to keep), else a reason of the core's.
         """
         if spot.member is None:
             return "kept"

@@ -17,9 +17,10 @@ from imgfind.core.grouping import Group
 from imgfind.core.records import PhotoId
 from imgfind.core.removing import Removal
 from imgfind.core.trash import NO_TRASH
-from imgfind.gui import texts
+from imgfind.core.wording import Reason
+from imgfind.gui import texts, theme, verdict_words
 from imgfind.gui.decisions_dialog import DecisionsDialog
-from imgfind.gui.duplicates_work import DuplicatesWork, Wish
+from imgfind.gui.duplicates_work import DuplicatesWork
 from imgfind.gui.groups_view import GroupsView
 from imgfind.gui.icons import icon
 from imgfind.gui.review import Review, Spot, chosen_by_rule, sum_of
@@ -69,8 +70,10 @@ class ReviewActions(QObject):
         self._work = work
         self._review = review
         self._view = view
-        self.wish = Wish()
-        """How groups are to be read."""
+        self.prefer = Rule().prefer
+        """The rules that groups are to be read by."""
+        self.is_partial = False
+        """Whether groups are still being looked for."""
         self._actions = {entry.name: self._made(entry) for entry in self._entries()}
         work.removed.connect(self._on_removed)
 
@@ -94,7 +97,7 @@ class ReviewActions(QObject):
             _Entry("rule", self.tr("Mark by rule…"), "list-checks", "R", self.ask_rule),
             _Entry("unmark", self.tr("Unmark all"), "x", "U", self.unmark_all),
             _Entry("remove", self.tr("Remove what is marked"), "trash-2", "Del", self.remove),
-            _Entry("decided", self.tr("Decided…"), "history", "", self.show_decided),
+            _Entry("decided", self.tr("Decided…"), "history", "D", self.show_decided),
         )
 
     def _made(self, entry: _Entry) -> QAction:
@@ -137,20 +140,23 @@ class ReviewActions(QObject):
     # Keep, mark
 
     def keep(self) -> None:
-        """Keep the current photo instead of the one that is kept."""
+        """Keep the current photo instead of the one that is kept, also from the next start on."""
         spot = self.current()
         if spot is None or spot.member is None:
             return
         group, chosen = spot.group, spot.photo.photo_id
 
-        def done(other: Group) -> None:
-            self.wish = replace(self.wish, kept=self.wish.kept - {group.kept.photo_id} | {chosen})
+        def done(made: tuple[Group, int]) -> None:
+            other, choice_id = made
             self._review.replace_group(group, other)
             self.reviewed.emit()
+            text = self.tr("This one is kept now")
             lost = len(group.members) - len(other.members)
             if lost:
                 what = texts.counted(lost, self.tr("photo is"), self.tr("photos are"))
-                self.told.emit(self.tr("{} not like the one that is kept now, and no longer beside it.").format(what))
+                text = self.tr("{} not like the one that is kept now, and no longer beside it").format(what)
+                self.outdated.emit()  # those may make groups of their own
+            self.marked.emit(text, lambda: self._take_back([], [choice_id]))
 
         self._work.keep(group, chosen, done)
 
@@ -171,24 +177,26 @@ class ReviewActions(QObject):
         self.marks_changed.emit()
 
     def _why_not(self, spot: Spot) -> str:
-        reason = self._review.why_not(spot) or ""
+        why = self._review.why_not(spot)
+        if isinstance(why, Reason):
+            return self.tr("This photo stays: {}.").format(verdict_words.reason(why))
         said = {
             "kept": self.tr("This is the photo that is kept; choose another one to keep first."),
             "elsewhere": self.tr("This photo is kept in another group."),
             "offline": self.tr("The photo to keep is not in reach."),
         }
-        return said.get(reason, self.tr("This photo stays: {}.").format(reason))
+        return said.get(why or "", "")
 
     def ask_rule(self) -> None:
         """Ask for a rule to mark photos by."""
-        dialog = RuleDialog(self._runner, self._review.shown, self.wish.kept, self._view)
+        dialog = RuleDialog(self._runner, self._review.shown, self._view, is_partial=self.is_partial)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.chosen.connect(self.mark_by_rule)
         dialog.open()
 
     def mark_by_rule(self, rule: Rule, groups: Sequence[Group]) -> None:
         """Mark what a rule says, and nothing else; ``groups`` are all there are, as the rule makes them."""
-        self.wish = Wish(rule.prefer, frozenset() if rule.prefer else self.wish.kept)
+        self.prefer = rule.prefer
         self._review.set_groups(groups)
         self._review.unmark_all()
         going = chosen_by_rule(self._review.groups, rule.labels)
@@ -220,13 +228,15 @@ class ReviewActions(QObject):
             left = tuple(member for member in group.members if rest and member.photo.photo_id not in set(ids))
             self._review.replace_group(group, replace(group, members=left))
             self.reviewed.emit()
-            text = self.tr("Remembered: not duplicates.") if decision == "different" else self.tr("Remembered: kept.")
-            self.marked.emit(text, lambda: self._take_back(decided))
+            if not (self.prefer or self.is_partial):
+                self._work.count(self._review.groups)
+            text = self.tr("Remembered: not duplicates") if decision == "different" else self.tr("Remembered: kept")
+            self.marked.emit(text, lambda: self._take_back(decided, []))
 
         self._work.decide(decision, ids, rest, done)
 
-    def _take_back(self, decided: Sequence[HashPair]) -> None:
-        self._work.undecide(decided, self.outdated.emit)
+    def _take_back(self, decided: Sequence[HashPair], choice_ids: Sequence[int]) -> None:
+        self._work.take_back(decided, choice_ids, self.outdated.emit)
 
     def show_decided(self) -> None:
         """Show what was decided."""
@@ -237,7 +247,9 @@ class ReviewActions(QObject):
             self.outdated.emit()
             dialog.refresh()
 
-        dialog.take_back_requested.connect(lambda decided: self._work.undecide(decided, taken_back))
+        dialog.take_back_requested.connect(
+            lambda decided, choice_ids: self._work.take_back(decided, choice_ids, taken_back)
+        )
         dialog.open()
 
     # Remove
@@ -253,21 +265,33 @@ class ReviewActions(QObject):
         found = sum_of(groups)
         self.confirm(
             self.tr("Move {} to the trash?").format(texts.photos(found.photos)),
-            self.tr("{} to gain. The photo that is kept stays in each group, and all can be undone.").format(
-                texts.size(found.size_bytes)
-            ),
+            self._consequence(groups),
             self.tr("Move to the trash"),
             lambda: self._work.remove(groups),
         )
 
+    def _consequence(self, groups: Sequence[Group]) -> str:
+        """Say what removing the members of these groups gives and takes."""
+        found = sum_of(groups)
+        told = [self.tr("{} to gain.").format(texts.size(found.size_bytes))]
+        links = sum(member.photo.is_linked for group in groups for member in group.members)
+        if links == 1:
+            told.append(self.tr("1 hard link frees nothing, as its file has another name on the disk."))
+        elif links:
+            text = self.tr("{} hard links free nothing, as their files have other names on the disk.")
+            told.append(text.format(texts.number(links)))
+        told.append(self.tr("The photo that is kept stays in each group, and all can be undone."))
+        return " ".join(told)
+
     def confirm(self, question: str, consequence: str, action: str, then: Callable[[], None]) -> None:
         """Ask; where the answer is yes, go on."""
         window = self._view.window()
-        box = QMessageBox(QMessageBox.Icon.Question, "", question, QMessageBox.StandardButton.Cancel, window)
+        box = QMessageBox(QMessageBox.Icon.Question, action, question, QMessageBox.StandardButton.Cancel, window)
         box.setInformativeText(consequence)
         box.setDefaultButton(box.addButton(action, QMessageBox.ButtonRole.AcceptRole))
         box.accepted.connect(then)
         box.finished.connect(box.deleteLater)
+        theme.without_icons(box)
         box.open()
 
     def _on_removed(self, removal: Removal, photo_ids: list[PhotoId]) -> None:

@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 
 from imgfind.core.grouping import DUPLICATES, Group
 from imgfind.core.keeping import Preference
-from imgfind.core.records import Label, PhotoId
-from imgfind.gui import texts, verdict_words
-from imgfind.gui.duplicates_work import Wish, read_groups
+from imgfind.core.records import Label
+from imgfind.gui import texts, theme, verdict_words
+from imgfind.gui.duplicates_work import read_groups
 from imgfind.gui.review import ALIKE, Shown, chosen_by_rule, sum_of
 from imgfind.gui.tasks import Lane, TaskRunner
 
@@ -47,13 +47,13 @@ class RuleDialog(QDialog):
     chosen = Signal(object, object)
 
     def __init__(
-        self, runner: TaskRunner, shown: Shown, kept: frozenset[PhotoId], parent: QWidget | None = None
+        self, runner: TaskRunner, shown: Shown, parent: QWidget | None = None, *, is_partial: bool = False
     ) -> None:
-        """``shown``: marked is nothing but what is shown; ``kept``: photos chosen by hand stay kept."""
+        """``shown``: marked is nothing but what is shown; ``is_partial``: groups are still being looked for."""
         super().__init__(parent)
         self._runner = runner
         self._shown = shown
-        self._chosen_kept = kept
+        self._is_partial = is_partial
         self._folder = ""
         self._groups: list[Group] = []
         self.setWindowTitle(self.tr("Mark by rule"))
@@ -80,6 +80,7 @@ class RuleDialog(QDialog):
         self._buttons.accepted.connect(self._accept)
         self._buttons.rejected.connect(self.reject)
         self._arrange()
+        theme.without_icons(self)
         self._read()
 
     def rule(self) -> Rule:
@@ -119,11 +120,13 @@ class RuleDialog(QDialog):
         """Make the groups anew: another rule keeps other photos."""
         self._preview.setText(self.tr("Counting…"))
         self._mark.setEnabled(False)
-        # What was chosen to be kept by hand gives way to a rule, but for the suggestion, which is none.
-        rule = self.rule()
-        wish = Wish(rule.prefer, frozenset() if rule.prefer else self._chosen_kept)
+        prefer = self.rule().prefer
         self._runner.run(
-            Lane.QUERY, lambda library: read_groups(library, wish), self._on_read, key=(self, "read"), owner=self
+            Lane.QUERY,
+            lambda library: read_groups(library, prefer, is_partial=self._is_partial),
+            self._on_read,
+            key=(self, "read"),
+            owner=self,
         )
 
     def _on_read(self, groups: list[Group]) -> None:

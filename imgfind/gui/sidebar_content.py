@@ -161,7 +161,7 @@ def _saved(content: Content) -> Iterator[Entry]:
 
 def _pages(content: Content) -> Iterator[Entry]:
     counts = content.counts
-    rows = [Entry("duplicates", _tr("Duplicates"), "copy", DUPLICATES, counts.identical or None)]
+    rows = [Entry("duplicates", _tr("Duplicates"), "copy", DUPLICATES, counts.duplicates or None)]
     if counts.problems:
         hint = _tr("Files that could not be read")
         rows.append(Entry("problems", _tr("Problems"), "triangle-alert", PROBLEMS, counts.problems, hint=hint))

@@ -3,8 +3,10 @@
 from PySide6.QtCore import QCoreApplication
 
 from imgfind.core.grouping import Group, Member
+from imgfind.core.paths import displayed
 from imgfind.core.records import Label
 from imgfind.core.store.rows import GroupedPhoto
+from imgfind.core.wording import Reason
 from imgfind.gui import texts
 
 
@@ -43,7 +45,17 @@ def why_kept(group: Group) -> str:
     """Return why the first photo of a group is kept."""
     if group.label is Label.SAME_SCENE:
         return _tr("other shots, not duplicates")
-    return _tr("keeps the first: {}").format(group.reason)
+    return _tr("keeps the first: {}").format(reasons(group))
+
+
+def reasons(group: Group) -> str:
+    """Return what the kept photo of a group has over the others."""
+    return "; ".join(map(reason, group.reasons))
+
+
+def reason(value: Reason) -> str:
+    """Return a reason of the core in the words of the user; its English is what is translated."""
+    return QCoreApplication.translate("Reason", value.text).format(*value.values)
 
 
 def gain(group: Group) -> str:
@@ -61,11 +73,23 @@ def standing(member: Member | None) -> str:
     if member is None:
         return _tr("Kept")
     if member.left_alone:
-        return member.left_alone
-    if member.label is Label.IDENTICAL:
-        return _tr("Identical, hard link") if member.photo.is_linked else _tr("Identical")
-    # Cut, not rounded: only what is the same all through is 100 %.
-    return _tr("{0}, {1} %").format(label(member.label), int(100 * member.similarity))
+        return reason(member.left_alone)
+    told = label(member.label)
+    if member.label is not Label.IDENTICAL:
+        # Cut, not rounded: only what is the same all through is 100 %.
+        told = _tr("{0}, {1} %").format(told, int(100 * member.similarity))
+    return _tr("{}, hard link").format(told) if member.photo.is_linked else told
+
+
+def in_full(group: Group, member: Member | None) -> str:
+    """Return all there is to say of a photo in its group, the kept one or a member, in lines."""
+    photo = group.kept if member is None else member.photo
+    lines = [displayed(photo.path), facts(photo), standing(member)]
+    if member is None:
+        lines.append(reasons(group))
+    elif photo.is_linked:
+        lines.append(_tr("Removing it frees nothing: its file has another name on the disk."))
+    return "\n".join(lines)
 
 
 def _tr(text: str) -> str:

@@ -28,7 +28,6 @@ class Viewer(QWidget):
 
     Signals:
         closed(int): it was left at this row; -1 where no photo is left.
-        row_changed(int): another photo is shown.
         name_changed(): the name of what is shown is another, or has become known.
         favourite_requested(PhotoId, bool): make the photo a favourite, or make it none.
         trash_requested(PhotoId): move the photo to the trash; the next one is shown when the model has lost its row.
@@ -37,7 +36,6 @@ class Viewer(QWidget):
     """
 
     closed = Signal(int)
-    row_changed = Signal(int)
     name_changed = Signal()
     favourite_requested = Signal(object, bool)
     trash_requested = Signal(object)
@@ -189,7 +187,6 @@ class Viewer(QWidget):
         if row != self._row:
             self._show_row(row)
             self._show_bar()
-            self.row_changed.emit(row)
 
     def _show_row(self, row: int) -> None:
         assert self._model is not None, "only an open viewer shows a row"
@@ -272,12 +269,9 @@ class Viewer(QWidget):
             return
         row = self._model.row_of(self._photo_id)
         if row is None:
-            row = min(self._row, self._count() - 1)
-            self._show_row(row)
-            self.row_changed.emit(row)
-        elif row != self._row:
+            self._show_row(min(self._row, self._count() - 1))
+        else:
             self._row = row
-            self.row_changed.emit(row)
         self._show_card(self._shown_card())
 
     def _shown_card(self) -> Card | None:

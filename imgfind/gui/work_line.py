@@ -142,6 +142,8 @@ def _how_far(progress: Progress, what: str, *, in_bytes: bool) -> str:
         "building the search index": _tr("{what}: making the search fast"),
         "connecting": _tr("{what}: connecting"),
         "checking": _tr("{what}: checking what was fetched"),
+        "looking for candidates": _tr("{what}: finding what may be alike"),
+        "comparing": _tr("{what}: {done} of {total} pairs compared"),
     }
     usual = _tr("{what} {done} of {total}") if progress.total else "{what} {done}" if progress.done else "{what}"
     return stages.get(progress.stage, usual).format(what=what, done=done, total=total)

@@ -15,6 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from imgfind.core.library import Library
 from imgfind.gui import library_work
+from imgfind.gui.child_process import IMGFIND
+from imgfind.gui.duplicate_search import DuplicateSearch
 from imgfind.gui.indexer import Indexer
 from imgfind.gui.main_window import MainWindow
 from imgfind.gui.preferences import Preferences
@@ -80,11 +82,18 @@ MakeWindow = Callable[..., Person]
 def make_window(
     qtbot: QtBot, library_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeWindow]:
-    """Return what opens a window on a library and sits a person in front of it; what it indexes with can be chosen."""
+    """Return what opens a window on a library and sits a person in front of it.
+
+    What it indexes with can be chosen, and whether it really looks for duplicates.
+    """
     opened: list[tuple[MainWindow, Library]] = []
 
-    def make(library: Path = library_folder, program: Sequence[str] = NOTHING_NEW) -> Person:
+    def make(
+        library: Path = library_folder, program: Sequence[str] = NOTHING_NEW, *, is_looking: bool = False
+    ) -> Person:
         monkeypatch.setattr(library_work, "Indexer", functools.partial(Indexer, program=program))
+        looking = functools.partial(DuplicateSearch, program=IMGFIND if is_looking else NOTHING_NEW)
+        monkeypatch.setattr(library_work, "DuplicateSearch", looking)
         preferences = Preferences(tmp_path / "window.ini")
         window = MainWindow(library, lambda: Library(library, load_encoder=FakeEncoder), preferences)
         opened.append((window, Library(library, load_encoder=FakeEncoder)))

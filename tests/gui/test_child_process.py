@@ -142,3 +142,52 @@ app.exec()
     done = subprocess.run([sys.executable, "-c", window], check=True, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     qtbot.waitUntil((tmp_path / "done").exists, timeout=20_000)
+
+
+KILLED = """
+import sys
+from PySide6.QtCore import QCoreApplication, QTimer
+from imgfind.gui.child_process import ChildProcess
+app = QCoreApplication([])
+child = ChildProcess([sys.executable, "-c", {script!r}])
+child.said.connect(lambda lines: print(lines[0]["pid"], flush=True))
+if {lets_go}:
+    child.said.connect(lambda _: (child.let_go(), print(flush=True)))
+app.exec()
+"""
+ENDS_WITH_ITS_PARENT = """
+import json, os, sys, threading
+from pathlib import Path
+from imgfind.cli.stopping import end_with_parent
+end_with_parent()
+print(json.dumps({"pid": os.getpid()}), file=sys.stderr, flush=True)
+for thread in threading.enumerate():
+    if thread.name == "imgfind-parent":
+        thread.join()
+Path("let go").touch()
+"""
+
+
+def killed_parent(folder: Path, *, lets_go: bool) -> int:
+    """Kill a program that has started a child; return the number of the child."""
+    script = KILLED.format(script=ENDS_WITH_ITS_PARENT, lets_go=lets_go)
+    command, path = [sys.executable, "-c", script], os.pathsep.join(sys.path)
+    environment = os.environ | {"PYTHONPATH": path}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        if lets_go:
+            parent.stdout.readline()
+        parent.kill()
+    return pid
+
+
+def test_a_child_ends_with_a_program_that_is_killed(qtbot: QtBot, tmp_path: Path) -> None:
+    pid = killed_parent(tmp_path, lets_go=False)
+    qtbot.waitUntil(lambda: not is_running(pid), timeout=20_000)
+    assert not (tmp_path / "let go").exists()
+
+
+def test_a_child_that_was_let_go_lives_on(qtbot: QtBot, tmp_path: Path) -> None:
+    killed_parent(tmp_path, lets_go=True)
+    qtbot.waitUntil((tmp_path / "let go").exists, timeout=20_000)

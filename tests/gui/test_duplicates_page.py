@@ -1,6 +1,8 @@
 """The page of duplicates in the whole window: what a person sees of real copies, decides and removes."""
 
+import contextlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.modeltest import ModelTester
 
-from imgfind.core import trash
+from imgfind.core import trash, verifying
 from imgfind.core.errors import TrashError
+from imgfind.core.library import Library
 from imgfind.core.records import Label
+from imgfind.core.store import Store
 from imgfind.gui.compare_stage import BLINK, DIFFERENCE, SIDE_BY_SIDE
 from imgfind.gui.decisions_dialog import DecisionsDialog
 from imgfind.gui.duplicates_page import DuplicatesPage
+from imgfind.gui.empty_page import EmptyState
 from imgfind.gui.places import ALL_PHOTOS, DUPLICATES
 from imgfind.gui.review import Shown
 from imgfind.gui.rule_dialog import RuleDialog
+from tests.fake_encoder import FakeEncoder
 from tests.gui.conftest import MakeWindow, index
 from tests.gui.person import LEFT, NO_MODIFIER, Person
 
@@ -49,9 +55,9 @@ def library(tmp_path: Path, copies: Path) -> Path:
 @pytest.fixture
 def person(make_window: MakeWindow, library: Path) -> Person:
     """Return a person in front of the duplicates."""
-    made = make_window(library)
+    made = make_window(library, is_looking=True)
     made.goes_to(DUPLICATES)
-    made.wait(lambda: len(page(made).review.groups) == 2)
+    made.wait(lambda: groups(made) == [COFFEE, CAT] and made.window.work.search.state == "idle")
     made.window.duplicates.view.setFocus()
     return made
 
@@ -87,9 +93,15 @@ def click(person: Person, name: str, modifiers: Qt.KeyboardModifier = NO_MODIFIE
 
 
 def answers(person: Person, button: str) -> None:
-    person.wait(lambda: person.window.findChild(QMessageBox) is not None)
-    person.presses_button(button, person.window.findChild(QMessageBox))
-    person.wait(lambda: person.window.findChild(QMessageBox) is None)
+    """Press a button of the question that has it; another question may follow at once."""
+
+    def asked() -> list[QMessageBox]:
+        boxes = person.window.findChildren(QMessageBox)
+        return [box for box in boxes if button in (each.text().replace("&", "") for each in box.buttons())]
+
+    person.wait(asked)
+    person.presses_button(button, asked()[0])
+    person.wait(lambda: not asked())
 
 
 def files(folder: Path) -> list[str]:
@@ -112,8 +124,38 @@ def test_duplicates_are_found_and_shown_with_the_kept_one_first(person: Person) 
     assert heading.title == "Turned · 4 photos"
     assert "600x400 against 300x200" in heading.why
     assert heading.gain.endswith(" to gain")
-    assert person.title == "Duplicates"
+    assert person.title == "Duplicates - 2 groups"
+    assert person.count_of(DUPLICATES) == 2
     assert "coffee.jpg" in person.inspected()
+
+
+def test_while_photos_are_indexed_nothing_is_looked_for_and_it_is_said(make_window: MakeWindow) -> None:
+    person = make_window(program=(sys.executable, "-c", "import time; time.sleep(60)"), is_looking=True)
+    person.window.work.update()
+    person.wait(lambda: person.window.work.is_indexing)
+    person.goes_to(DUPLICATES)
+    empty = page(person)._empty
+    person.wait(lambda: empty.isVisible() and empty.state is EmptyState.LOOKING_FOR_DUPLICATES)
+    assert not person.window.work.search_line.isVisible()
+    person.window.work.indexer.cancel()
+    person.wait(person.window.work.search_line.isVisible)
+    person.wait(lambda: empty.state is EmptyState.NO_DUPLICATES)
+    assert not person.window.work.search_line.isVisible()
+
+
+def test_what_an_interrupted_search_has_left_is_not_compared_in_the_window(
+    make_window: MakeWindow, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(library, load_encoder=FakeEncoder) as made:
+        made.duplicates.update()
+    with contextlib.closing(Store.open(library, readonly=False)) as store:
+        store.database.execute(
+            "UPDATE verdicts SET version = 0 WHERE content_b = (SELECT max(content_b) FROM verdicts)"
+        )
+    monkeypatch.setattr(verifying, "compared", None)
+    person = make_window(library, is_looking=True)
+    person.goes_to(DUPLICATES)
+    person.wait(lambda: groups(person) == [COFFEE, CAT])
 
 
 def test_what_was_found_is_there_at_the_next_start(make_window: MakeWindow, person: Person, library: Path) -> None:
@@ -157,15 +199,45 @@ def test_k_keeps_another_photo_and_that_outlives_a_refresh(person: Person) -> No
     assert groups(person)[0][0] == "coffee small.jpg"
 
 
+def test_k_holds_at_the_next_start_and_can_be_taken_back(
+    make_window: MakeWindow, person: Person, library: Path
+) -> None:
+    click(person, "coffee small.jpg")
+    person.press("K")
+    person.waits_for_message("This one is kept now")
+    later = make_window(library)
+    later.goes_to(DUPLICATES)
+    later.wait(lambda: page(later).review.groups)
+    assert groups(later)[0][0] == "coffee small.jpg"
+    assert page(later).model.heading(0).why.startswith("keeps the first: chosen")
+    later.presses_button("Decided…", page(later))
+    dialog = page(later).findChild(DecisionsDialog)
+    later.wait(lambda: dialog._list.count() == 1)
+    assert dialog._list.item(0).text().startswith("Chosen to be kept\ncoffee small.jpg")
+    dialog._list.selectAll()
+    later.presses_button("Take back", dialog)
+    later.wait(lambda: groups(later)[0][0] == "coffee.jpg")
+
+
+def test_k_is_undone_with_the_keyboard(person: Person) -> None:
+    click(person, "coffee small.jpg")
+    person.press("K")
+    person.wait(lambda: groups(person)[0][0] == "coffee small.jpg")
+    person.press("Ctrl+Z")
+    person.wait(lambda: groups(person)[0][0] == "coffee.jpg")
+
+
 def test_n_is_remembered_and_can_be_taken_back(person: Person) -> None:
     click(person, "cat cropped.jpg")
     person.press("N")
     person.wait(lambda: groups(person) == [COFFEE])
+    person.wait(lambda: person.count_of(DUPLICATES) == 1)
     page(person).refresh()
     person.wait(lambda: not person.window.runner.is_busy((page(person).work, "groups")))
     assert groups(person) == [COFFEE]
     person.press("Ctrl+Z")
     person.wait(lambda: groups(person) == [COFFEE, CAT])
+    person.wait(lambda: person.count_of(DUPLICATES) == 2)
 
 
 def test_decisions_are_listed_and_can_be_taken_back_later(person: Person) -> None:
@@ -249,6 +321,49 @@ def test_a_file_that_changed_since_stays_and_it_is_said_why(person: Person, copi
     person.press("X", "Del")
     answers(person, "Move to the trash")
     person.waits_for_message("it has changed")
+    assert "cat cropped.jpg" in files(copies)
+
+
+def test_nothing_goes_beside_a_kept_photo_that_vanished_meanwhile(person: Person, copies: Path) -> None:
+    click(person, "cat cropped.jpg")
+    person.press("X", "Del")
+    person.wait(lambda: person.window.findChild(QMessageBox) is not None)
+    (copies / "cat.jpg").unlink()
+    answers(person, "Move to the trash")
+    person.waits_for_message("of the photo to keep")
+    assert "cat cropped.jpg" in files(copies)
+
+
+def test_a_linked_file_is_told_to_free_nothing(person: Person, copies: Path) -> None:
+    os.link(copies / "cat cropped.jpg", copies.parent / "another name.jpg")
+    page(person).refresh()
+    person.wait(lambda: page(person).review.groups[1].members[0].photo.is_linked)
+    assert page(person).model.heading(1).gain == ""
+    tip = page(person).model.index(row_of(person, "cat cropped.jpg")).data(Qt.ItemDataRole.ToolTipRole)
+    assert "frees nothing" in tip
+    click(person, "cat cropped.jpg")
+    person.press("X", "Del")
+    person.wait(lambda: person.window.findChild(QMessageBox) is not None)
+    assert (
+        "1 hard link frees nothing, as its file has another name"
+        in person.window.findChild(QMessageBox).informativeText()
+    )
+    answers(person, "Cancel")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_what_lies_in_a_folder_that_may_not_be_changed_stays(
+    person: Person, copies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def may_not(path: str) -> str:
+        raise TrashError(f"{path}: its folder may not be changed", "its folder may not be changed")
+
+    monkeypatch.setattr(trash, "move", may_not)
+    click(person, "cat cropped.jpg")
+    person.press("X", "Del")
+    answers(person, "Move to the trash")
+    person.waits_for_message("its folder may not be changed")
+    assert person.window.findChild(QMessageBox) is None, "nothing else is offered"
     assert "cat cropped.jpg" in files(copies)
 
 

@@ -279,11 +279,6 @@ def test_a_library_without_folders_is_not_an_error(qtbot: QtBot, indexer: Indexe
         wait_for(qtbot, indexer, "idle")
 
 
-def test_a_library_that_is_not_there_yet_is_not_rescanned(indexer: Indexer) -> None:
-    indexer.rescan()
-    assert indexer.state == "idle"
-
-
 def test_another_model_takes_the_place_of_what_is_running(qtbot: QtBot, indexer: Indexer, stand_in: StandIn) -> None:
     stand_in.act("slow", "work")
     indexer.start(["/a"])

@@ -82,7 +82,7 @@ def test_a_dropped_folder_is_added_and_can_be_searched(newcomer: Person, photos:
     said: list[str] = []
     newcomer.window.work.indexer.progressed.connect(lambda _: said.append(newcomer.window.work.line.text))
     newcomer.drops_files(photos)
-    assert newcomer.window.work.line.isVisible()
+    newcomer.wait(newcomer.window.work.line.isVisible)
     newcomer.wait(lambda: newcomer.window.photos.empty.state is EmptyState.INDEXING)
     newcomer.waits_for(*NAMES)
     newcomer.waits_for_message("6 photos added")
@@ -115,6 +115,11 @@ def test_what_cannot_be_used_is_not_welcome(newcomer: Person, tmp_path: Path) ->
     mime.setUrls([QUrl.fromLocalFile(tmp_path / "notes.txt"), QUrl("https://example.org/a.jpg")])
     with pytest.raises(AssertionError, match="would be taken"):
         newcomer.drops(mime, newcomer.window.pages)
+
+
+def test_what_only_looks_like_a_folder_is_told(newcomer: Person, tmp_path: Path) -> None:
+    newcomer.drops_files(tmp_path / "no folder")
+    newcomer.waits_for_message("Neither a picture nor a folder")
 
 
 def test_a_folder_without_photos_is_told(newcomer: Person, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,3 +142,40 @@ def test_the_mouse_does_it_too(screen: "VirtualScreen", photos: Path, tmp_path: 
     assert window.communicate() == ("", "")
     assert list((own_home / ".local/share/Trash/files").iterdir()) == []
     assert "thumb_px=192" not in (own_home / ".config/imgfind/window.ini").read_text()
+
+
+def test_copies_are_found_looked_at_and_removed(
+    screen: "VirtualScreen", photos: Path, tmp_path: Path, own_home: Path
+) -> None:
+    folder = photos / "Meine Fotos ☀"
+    for name in ("coffee.png", "chelsea.png"):
+        with Image.open(folder / name) as picture:
+            picture.convert("RGB").save(folder / f"copy of {name}.jpg", quality=85)
+    library = tmp_path / "library"
+    indexing = screen.start("-m", "imgfind", "index", "--library", str(library), str(photos))
+    assert indexing.wait(screen.LIMIT_S) == 0
+    window = screen.start("-m", "imgfind", "gui", "--library", str(library))
+    screen.wait_for(r"All photos - 9 photos")
+
+    screen.keys("ctrl+3")
+    screen.wait_for(r"Duplicates - 2 groups")
+    screen.shot(SCREENS / "duplicates-found.png")
+    screen.keys("Right", "space")
+    screen.rest()
+    screen.shot(SCREENS / "duplicates-compared.png")
+    screen.keys("Right", "k", "Left", "x", "Escape", "Delete")
+    screen.wait_for("^Move to the trash")
+    screen.confirm("^Move to the trash")
+    screen.wait_for(r"Duplicates - 1 group\b")
+    assert len(list((own_home / ".local/share/Trash/files").iterdir())) == 1
+    screen.shot(SCREENS / "duplicates-removed.png")
+    screen.keys("ctrl+z")
+    screen.wait_for(r"Duplicates - 2 groups")
+    assert list((own_home / ".local/share/Trash/files").iterdir()) == []
+
+    screen.keys("ctrl+q")
+    assert window.wait(screen.LIMIT_S) == 0
+    assert window.communicate() == ("", "")
+    with sqlite3.connect(library / "catalog.sqlite3") as catalogue:
+        assert catalogue.execute("SELECT count(*) FROM choices").fetchone() == (1,)
+        assert catalogue.execute("SELECT value FROM settings WHERE name = 'duplicate_groups'").fetchone() == ("2",)

@@ -7,7 +7,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from imgfind.core.store import CATALOGUE_FILE
 from imgfind.gui.indexer import Indexer
 from imgfind.gui.preferences import Preferences
 from imgfind.gui.rescans import ON_RETURN_S, Rescans
@@ -36,8 +35,6 @@ def stand_in(tmp_path: Path) -> StandIn:
 
 @pytest.fixture
 def indexer(qapp: object, tmp_path: Path, stand_in: StandIn, clock: Clock) -> Indexer:
-    (tmp_path / "library").mkdir()
-    (tmp_path / "library" / CATALOGUE_FILE).touch()
     preferences = Preferences(tmp_path / "window.ini")
     return Indexer(tmp_path / "library", preferences, program=stand_in.command, clock=clock)
 

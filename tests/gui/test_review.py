@@ -5,6 +5,7 @@ from dataclasses import replace
 from imgfind.core.grouping import DUPLICATES, Group, Member
 from imgfind.core.records import ContentId, Label, PhotoId
 from imgfind.core.store.rows import GroupedPhoto
+from imgfind.core.wording import Reason
 from imgfind.gui.review import ALIKE, Review, Shown, chosen_by_rule, sum_of
 
 
@@ -15,12 +16,12 @@ def photo(number: int, folder: str = "/photos", size_bytes: int = 1000, **others
     return replace(made, **others)  # type: ignore[arg-type]
 
 
-def member(number: int, label: Label = Label.RE_ENCODED, left_alone: str | None = None, **others: object) -> Member:
+def member(number: int, label: Label = Label.RE_ENCODED, left_alone: Reason | None = None, **others: object) -> Member:
     return Member(photo(number, **others), label, 0.99, 0, 1.0, left_alone)  # type: ignore[arg-type]
 
 
 def group(kept: int, *members: Member, **others: object) -> Group:
-    return Group(photo(kept, **others), "oldest", members)  # type: ignore[arg-type]
+    return Group(photo(kept, **others), (Reason("oldest"),), members)  # type: ignore[arg-type]
 
 
 def reviewed(*groups: Group) -> Review:
@@ -96,14 +97,14 @@ def test_what_is_kept_somewhere_cannot_be_marked() -> None:
 
 
 def test_what_the_core_leaves_alone_cannot_be_marked() -> None:
-    review = reviewed(group(1, member(2, left_alone="it belongs to a film")), group(3, member(4), offline=True))
-    assert review.why_not(review.at(1)) == "it belongs to a film"
+    review = reviewed(group(1, member(2, left_alone=Reason("it belongs to a film"))), group(3, member(4), offline=True))
+    assert review.why_not(review.at(1)) == Reason("it belongs to a film")
     assert review.why_not(review.at(3)) == "offline"
 
 
 def test_a_rule_marks_what_is_alike_and_never_what_must_stay() -> None:
     groups = [
-        group(1, member(2, Label.IDENTICAL), member(3, Label.EDITED), member(4, left_alone="offline")),
+        group(1, member(2, Label.IDENTICAL), member(3, Label.EDITED), member(4, left_alone=Reason("offline"))),
         group(5, member(1), member(6)),
         group(7, member(8), offline=True),
         group(9, member(10, Label.SAME_SCENE)),

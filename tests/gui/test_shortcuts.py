@@ -39,11 +39,21 @@ def keys_of(action: QAction) -> list[str]:
     return [keys.toString(QKeySequence.SequenceFormat.PortableText) for keys in action.shortcuts()]
 
 
+def keys_of_the_table() -> set[str]:
+    """Return all that the table of keys names."""
+    return set(re.findall(r"`([^`]+)`", README.partition("### Keys")[2].partition("\n\nIn the viewer")[0]))
+
+
 def test_every_shortcut_is_in_the_readme(window: MainWindow) -> None:
-    table = README.partition("### Keys")[2].partition("\n\nIn the viewer")[0]
-    documented = set(re.findall(r"`([^`]+)`", table))
-    missing = {keys for action in actions_of(window) for keys in keys_of(action)} - documented
+    missing = {keys for action in actions_of(window) for keys in keys_of(action)} - keys_of_the_table()
     assert missing == set()
+
+
+def test_every_shortcut_of_the_duplicates_is_in_their_part_of_the_readme(window: MainWindow) -> None:
+    part = README.partition("### Duplicates")[2].partition("\n## ")[0]
+    keys = [key for action in window.duplicates.on_groups.all() for key in keys_of(action)]
+    assert {key for key in keys if f"`{key}`" not in part} <= keys_of_the_table()
+    assert len(set(keys)) == len(keys)
 
 
 def test_no_shortcut_means_two_things(window: MainWindow) -> None:

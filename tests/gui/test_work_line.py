@@ -32,6 +32,12 @@ def buttons(line: WorkLine) -> dict[str, QToolButton]:
         (Progress("indexing", 1, 9, 0, 0.4), False, "Indexing 1 of 9 · 0.4 photos/s"),
         (Progress("scanning", 12480), False, "Looking for photos: 12,480 found"),
         (Progress("loading the model"), False, "Indexing: getting ready"),
+        (Progress("looking for candidates"), False, "Indexing: finding what may be alike"),
+        (
+            Progress("comparing", 1200, 4000, 0, None, 61),
+            False,
+            "Indexing: 1,200 of 4,000 pairs compared · about 1 minute left",
+        ),
         (Progress("something new", 3), False, "Indexing 3"),
         (Progress("something new"), False, "Indexing"),
         (
