@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 
 STAGES = re.compile(r"(small|large): (.+), core-s")
 HNSW = re.compile(r"search, HNSW ef=(\d+), p50 ms")
-WAYS = {"search, HNSW ef=220, p50 ms": "graph", "search, exact held, p50 ms": "all compared"}
+WAYS = {"search, HNSW ef=420, p50 ms": "graph", "search, exact held, p50 ms": "all compared"}
 
 
 def main() -> None:

@@ -31,15 +31,17 @@ log = logging.getLogger(__name__)
 M = 32
 EF_CONSTRUCTION = 200
 """Building takes 10 s for 50,000 vectors and 15 to 59 s (machine idle or shared) for 100,000: a file of 130 MB."""
-EF = 200
+EF = 400
 EF_PER_HIT = 2
 """The search looks at EF + EF_PER_HIT * k candidates.
 
 Sentences lie further from all pictures than pictures do and are harder to find neighbours for. At 100,000 vectors:
 
-| recall, sentences (pictures: 0.9997 or better) | k=10 | k=100 | k=1000 | k=10 takes |
-| EF = 100 | 0.959 | 0.971 | 0.994 | 1.4 ms |
-| EF = 200 | 0.986 | 0.983 | 0.995 | 2.4 ms |
+| recall, sentences (pictures: 0.9996 or better) | k=10 | k=100 | k=1000 | k=10 takes |
+| EF = 100 | 0.961 | 0.977 | 0.995 | 0.39 ms |
+| EF = 200 | 0.981 | 0.984 | 0.995 | 0.51 ms |
+| EF = 400 | 0.999 | 0.993 | 0.997 | 0.87 ms |
+| EF = 800 | 1.000 | 0.999 | 0.998 | 1.31 ms |
 """
 EF_NEAR = 32
 """Very near vectors are easy to find: of 1,000 copies among 100,000 vectors all, with all other near pairs in 6.5 s."""
