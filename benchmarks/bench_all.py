@@ -49,7 +49,7 @@ BENCHMARKS = (
     Benchmark("search 100,000", "bench_search.py", ("--count", "100000", "--ef", *EFS), ("--count", "60000")),
     Benchmark("search 1,000,000", "bench_search.py", ("--count", "1000000", "--ef", *EFS), ("--count", "70000")),
     Benchmark("scale", "bench_scale.py", (), ("--files", "20000", "--rounds", "1")),
-    Benchmark("window", "bench_gui.py", (), ("--photos", "20000", "--new", "3000", "--starts", "2")),
+    Benchmark("window", "bench_gui.py", (), ("--photos", "20000", "--new", "8000", "--starts", "2")),
     Benchmark("duplicates", "bench_duplicates_speed.py", (), ("--counts", "1000", "5000")),
     Benchmark("candidates", "bench_candidates.py", (), ("--photos", "20", "--attacked", "4")),
     Benchmark("verification", "bench_verification.py", (), ("--photos", "3")),

@@ -1,6 +1,6 @@
 """How soon the window is there, how smoothly it goes on, and what it takes, with a large library.
 
-    python benchmarks/bench_gui.py [--photos 100000] [--new 6000] [--starts 5] [--folder DIR] [--json FILE]
+    python benchmarks/bench_gui.py [--photos 100000] [--new 15000] [--starts 5] [--folder DIR] [--json FILE]
 
 The library is made up (``large_library.py``): files, catalogue, drawn vectors and the previews of the newest 8,000
 photos; the window is the real one, without a screen (``offscreen``), in a process of its own with a probe in it
@@ -51,7 +51,7 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description="Measure the window.")
     parser.add_argument("--photos", type=int, default=100_000)
-    parser.add_argument("--new", type=int, default=6_000, help="JPEGs of 800 x 600 that are added")
+    parser.add_argument("--new", type=int, default=15_000, help="JPEGs of 800 x 600 that are added")
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="keep the library here, or use the one that is there")
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
