@@ -260,7 +260,11 @@ def test_near_pairs_are_those_of_brute_force_however_they_are_found(
     assert len(expected) > 200
     assert pairs_of(index.near_pairs()) == expected
     new = source.ids[-10:]
-    assert pairs_of(index.near_pairs(new)) == {pair for pair in expected if set(pair) & set(new.tolist())}
+    expected_of_new = {pair for pair in expected if set(pair) & set(new.tolist())}
+    assert pairs_of(index.near_pairs(new)) == expected_of_new
+    just_opened = VectorIndex(file, DIM, source, exact_below=exact_below)
+    assert pairs_of(just_opened.near_pairs(new)) == expected_of_new
+    assert isinstance(just_opened._graph, MappedRows) == (refreshed and exact_below == GRAPH_AT)
 
 
 def test_each_of_many_equal_vectors_is_paired_with_a_few(file: Path) -> None:

@@ -5,6 +5,7 @@ loading the graph. Any thread; the file must not be changed in place while it is
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -27,6 +28,8 @@ _HEADER = np.dtype(
 )
 """What hnswlib 0.8 begins a file with (``HierarchicalNSW::saveIndex`` in hnswalg.h); then come ``count`` records of the
 links of a node, its vector and its label."""
+
+_CHUNK = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +67,11 @@ class MappedRows:
     def count(self) -> int:
         """Return how many there are."""
         return len(self.ids)
+
+    def chunks(self) -> Iterator[tuple[IdArray, FloatArray]]:
+        """Yield all of them, so many at once that products with a few hundred are small; in no order."""
+        for start in range(0, self.count, _CHUNK):
+            yield self.ids[start : start + _CHUNK], self.rows[start : start + _CHUNK]
 
     def search(self, best: Best) -> bool:
         """Offer all vectors to ``best``; always True."""
