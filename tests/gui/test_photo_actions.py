@@ -362,6 +362,7 @@ def test_names_that_are_no_text_go_all_the_way(
     person.waits_for_title(r"new\x0aline \xff")
     assert len(person.photos) == 1
     person.press("Ctrl+F", "Down", "Del")
-    person.wait(lambda: not os.path.exists(path))
+    person.waits_for_message("1 photo moved to the trash")
+    assert not os.path.exists(path)
     person.press("Ctrl+Z")
     person.wait(lambda: os.path.exists(path))
