@@ -3,8 +3,8 @@
 Searched are one or two of: *the graph* (ids up to the highest it holds), or for the first search of a process *the
 mapped rows* of its file; *held rows* (a float32 matrix of the ids above the graph, or of all where there is no graph)
 and *a stream* (rows read from the source chunk by chunk, where they are too many to hold). Graph and full matrix are
-never in memory together. Every score is computed again in double precision
-from the stored rows, so the same vector gets the same score, bit for bit, whichever way it was found.
+never in memory together. Every score is computed again in double precision from the stored rows, so the same vector
+gets the same score, bit for bit, whichever way it was found.
 
 A :class:`VectorIndex` may be searched from any thread that its source may be read from; one lock lets one search in at
 a time. :meth:`VectorIndex.refresh` belongs to the indexer (one per library) and blocks no search.
@@ -39,7 +39,8 @@ EXACT_BELOW = 50_000
 Below, the graph wins nothing that could be felt, and exact search misses nothing and needs no building.
 """
 _FEW_ASKING = 200
-"""So many are compared with all sooner than the graph is loaded: 100 with 100,000 in 60 ms of a core against 160."""
+"""Up to so many are compared with all before the graph is loaded and has answered: 100 among 100,000 take 0.15 to 0.18 s
+of a core against 0.28 to 0.55, 200 take 0.25 against 0.24 to 0.31."""
 _TAIL_SHARE = 16
 """The file is written again once more than ``exact_below / _TAIL_SHARE`` vectors (3,125: 0.2 ms a search) are newer: a
 few new photos must not cost rewriting hundreds of megabytes."""
