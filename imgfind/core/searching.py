@@ -38,8 +38,10 @@ _MOST_CANDIDATES = 2_000
 dropped; the first look does where one photo in 8 is left. Measured at 100,000 photos: 84 candidates take 5 ms, 336
 take 15, 1,344 take 51. Where that is not enough, all that the filters leave is searched exactly: fetching the ids, and
 then 90 ms for comparing 45,000 of them, 196 for 100,000."""
-_SPARE = 8
-"""Copies go into one hit, so a few more hits than wanted are ranked at first: an eighth of them, and 8."""
+_SPARE_SHARE = 8
+_SPARE = 64
+"""Copies go into one hit, so more hits than wanted are ranked at first, an eighth of them and 64: copies are to be
+counted that rank behind the last hit, though not those far behind."""
 _MORE_TIMES = 4
 _PICTURES_KEPT = 64
 """Query pictures whose vectors are kept: while words are typed beside one, it is not decoded again."""
@@ -202,7 +204,7 @@ class Searcher:
         """Return the ``k`` best pictures among what ``ranked`` gives, which is asked for more where copies abound."""
         if copies:
             return [Family(hit, ()) for hit in ranked(k)]
-        wanted = k + k // _SPARE + _SPARE
+        wanted = k + k // _SPARE_SHARE + _SPARE
         while True:
             hits = ranked(wanted)
             found = self._collapsed(hits)

@@ -39,8 +39,8 @@ EXACT_BELOW = 50_000
 Below, the graph wins nothing that could be felt, and exact search misses nothing and needs no building.
 """
 _FEW_ASKING = 200
-"""Up to so many are compared with all before the graph is loaded and has answered: 100 among 100,000 take 0.15 to 0.18 s
-of a core against 0.28 to 0.55, 200 take 0.25 against 0.24 to 0.31."""
+"""Up to so many are compared with all before the graph is loaded and has answered: 100 among 100,000 take 0.15 to
+0.18 s of a core against 0.28 to 0.55, 200 take 0.25 against 0.24 to 0.31."""
 _TAIL_SHARE = 16
 """The file is written again once more than ``exact_below / _TAIL_SHARE`` vectors (3,125: 0.2 ms a search) are newer: a
 few new photos must not cost rewriting hundreds of megabytes."""
